@@ -1,0 +1,61 @@
+"""Every named maximum of the system. What is held for others is bounded here, nowhere else."""
+
+MAX_NUMBER = 2**53
+"""Largest transaction number (commands.md: 1 to 2^53)."""
+
+MAX_LINE_BYTES = 8 * 1024
+"""Longest request line without its LF; a longer one is answered BAD_REQUEST and the connection closes."""
+
+MAX_AMOUNT_CENTS = 10**13
+"""Largest amount or trigger price."""
+
+MAX_FRAME_BYTES = 16 * 1024 * 1024
+"""Longest frame between two tiers; a longer one is a broken peer."""
+
+MAX_WAITING_LINES_PER_CONNECTION = 32_768
+"""Unanswered lines of one client connection before the load balancer stops reading from it."""
+
+MAX_OUTPUT_BYTES_PER_CONNECTION = 8 * 1024 * 1024
+"""Replies a client has not taken yet before the load balancer stops reading from it."""
+
+MAX_CLIENT_CONNECTIONS = 20_000
+"""Open client connections; later ones are closed at once."""
+
+MAX_WAITING_REQUESTS_PER_SHARD = 100_000
+"""Requests a web server holds for one transaction shard before it stops reading from load balancers."""
+
+MAX_BATCH_COMMANDS = 2_000
+"""Commands decided and committed in one database transaction."""
+
+MAX_CACHED_ACCOUNTS = 200_000
+"""Accounts a transaction shard keeps in memory; the least recently used leave first."""
+
+MAX_REMEMBERED_NUMBERS = 65_536
+"""Numbers a transaction shard remembers per session; older ones are looked up in the database."""
+
+MAX_SESSIONS_REMEMBERED = 10_000
+"""Sessions a transaction shard remembers; the least recently used leave first."""
+
+MAX_QUOTE_FETCHES = 512
+"""Connections one process has open to the legacy quote server at the same time."""
+
+QUOTE_LIFE_MS = 60_000
+"""A quote may be used for this long from the quote server's own time stamp (quote-server.md)."""
+
+PENDING_LIFE_MS = 60_000
+"""A pending BUY or SELL may be committed for this long (commands.md)."""
+
+QUOTE_LOCK_MS = 6_000
+"""Life of the single-flight lock of a symbol whose fetcher died."""
+
+QUOTE_ATTEMPT_TIMEOUT_MS = 5_500
+"""One request to the legacy quote server: its slowest measured answer takes 4.03 s."""
+
+QUOTE_DEADLINE_MS = 20_000
+"""After this long without a price a command is refused with QUOTE_UNAVAILABLE."""
+
+DOWN_DEADLINE_MS = 20_000
+"""A request that could not be handed to a tier for this long is answered BUSY."""
+
+HISTORY_LENGTH = 10
+"""Newest commands that DISPLAY_SUMMARY shows."""

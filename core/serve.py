@@ -1,0 +1,48 @@
+"""How an asyncio tier is run: uvloop, a clean stop on SIGTERM and SIGINT, and no task that dies unseen."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import uvloop
+
+from core import log
+from core.settings import Settings
+
+_tasks: set[asyncio.Task[Any]] = set()
+
+
+def spawn(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+    """Starts a background task and keeps it referenced. If it raises, that is a bug: it is logged and the process exits."""
+    task = asyncio.get_running_loop().create_task(coroutine, name=name)
+    _tasks.add(task)
+    task.add_done_callback(_ended)
+    return task
+
+
+def _ended(task: "asyncio.Task[Any]") -> None:
+    _tasks.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.get_logger().error("task died", task=task.get_name(), exc_info=error)
+        sys.stderr.flush()
+        os._exit(70)
+
+
+def run(main: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
+    """Runs a tier until it is told to stop. `main` gets the settings and the event that is set by SIGTERM or SIGINT."""
+    settings = Settings()
+    log.configure(settings.name, settings.log_level)
+
+    async def body() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        log.get_logger().info("starting", listen=str(settings.listen), process=os.getpid())
+        await main(settings, stop)
+        log.get_logger().info("stopped")
+
+    uvloop.run(body())

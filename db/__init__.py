@@ -1,0 +1,1 @@
+"""The database: schema and migrations, roles, named queries, pools, the audit dump and the invariant check."""
