@@ -1,0 +1,27 @@
+-- Who may do what in the database: all of it, put in place anew after every migration.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format(
+        'GRANT CONNECT ON DATABASE %I TO daytrade_owner, daytrade_transaction, daytrade_trigger, daytrade_audit',
+        current_database()
+    );
+END
+$$;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, daytrade_transaction, daytrade_trigger, daytrade_audit;
+GRANT USAGE ON SCHEMA public TO daytrade_transaction, daytrade_trigger, daytrade_audit;
+
+-- The transaction servers. What is written once (sessions, requests, events) can neither be changed nor removed.
+GRANT SELECT, INSERT ON session, command, audit TO daytrade_transaction;
+GRANT SELECT, INSERT, UPDATE ON account, holding, quote TO daytrade_transaction;
+GRANT SELECT, INSERT, UPDATE, DELETE ON trigger_order TO daytrade_transaction;
+
+-- The trigger server: takes a trigger away and moves the cash and the shares of an account that is there.
+GRANT SELECT, UPDATE ON account TO daytrade_trigger;
+GRANT SELECT, INSERT, UPDATE ON holding, quote TO daytrade_trigger;
+GRANT SELECT, DELETE ON trigger_order TO daytrade_trigger;
+GRANT INSERT ON audit TO daytrade_trigger;
+
+-- Dumps and checks.
+GRANT SELECT ON session, command, audit, account, holding, trigger_order, quote TO daytrade_audit;
