@@ -59,3 +59,6 @@ DOWN_DEADLINE_MS = 20_000
 
 HISTORY_LENGTH = 10
 """Newest commands that DISPLAY_SUMMARY shows."""
+
+MAX_CASH_CENTS = 4 * 10**18
+"""An ADD that would lift an account over this is refused: half of what a bigint holds, the rest is room for sales."""

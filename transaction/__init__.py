@@ -1,0 +1,1 @@
+"""The transaction servers: what a command does to an account, decided in memory, durable in one statement a batch."""

@@ -1,0 +1,215 @@
+"""One user's account as a value in memory, and how its history and pendings are written down.
+
+Only `transaction.decide` changes an account. What it changed is noted in `changed_holdings` and `changed_triggers`,
+so that a commit writes those rows and no others; the account row itself is written for every command, because each one
+moves its sequence, its timestamp and its history.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from core import commands, errors
+from core.limits import HISTORY_LENGTH
+
+BUY_SIDE: Final = 1
+SELL_SIDE: Final = 2
+
+_OUTCOMES: Final = ("OK", *sorted(errors.CODES))
+_OUTCOME_CODE: Final = {name: code for code, name in enumerate(_OUTCOMES)}
+_COMMAND_NAMES: Final = ("", *commands.ARGUMENTS)
+_COUNT_STRIDE: Final = 32
+"""A count's key is command code * 32 + outcome code: one small integer, so that the history stays a few hundred bytes."""
+
+
+class Pending(Struct, frozen=True, array_like=True, gc=False):
+    """A BUY or SELL that waits for its COMMIT or CANCEL, at the price it was decided with."""
+
+    symbol: str
+    shares: int
+    price_cents: int
+    timestamp_ms: int
+    session_id: int
+    number: int
+
+    @property
+    def value_cents(self) -> int:
+        return self.shares * self.price_cents
+
+
+class Holding(Struct):
+    """Shares of one symbol: free ones, and those that pending sells and an armed sell trigger reserve."""
+
+    free: int = 0
+    reserved: int = 0
+
+
+class TriggerOrder(Struct, frozen=True):
+    """SET_BUY_AMOUNT or SET_SELL_AMOUNT of one symbol; armed once it has a price.
+
+    A buy reserves `amount_cents` from the start. A sell reserves `shares` when it is armed.
+    """
+
+    amount_cents: int
+    price_cents: int | None
+    shares: int
+    session_id: int
+    """With `number`: the SET_*_TRIGGER that set the price, else the SET_*_AMOUNT."""
+    number: int
+    armed_ms: int | None
+
+
+class Recent(Struct, frozen=True, array_like=True, gc=False):
+    """One of the newest commands, as DISPLAY_SUMMARY shows it."""
+
+    number: int
+    command: int
+    symbol: str
+    cents: int | None
+    outcome: int
+    timestamp_ms: int
+
+
+class History(Struct, array_like=True):
+    """How often each command had which outcome, and the newest commands, oldest first."""
+
+    counts: dict[int, int] = msgspec.field(default_factory=dict)
+    recent: list[Recent] = msgspec.field(default_factory=list)
+
+    def record(
+        self, number: int, command: str, symbol: str, cents: int | None, code: str, timestamp_ms: int
+    ) -> None:
+        """Counts one command; `code` is empty for a success."""
+        command_code = commands.CODES[command]
+        outcome = _OUTCOME_CODE[code] if code else 0
+        key = command_code * _COUNT_STRIDE + outcome
+        self.counts[key] = self.counts.get(key, 0) + 1
+        recent = self.recent
+        recent.append(Recent(number, command_code, symbol, cents, outcome, timestamp_ms))
+        if len(recent) > HISTORY_LENGTH:
+            del recent[0]
+
+    def counts_by_name(self) -> dict[str, dict[str, int]]:
+        """{command: {"OK" or code: count}}."""
+        named: dict[str, dict[str, int]] = {}
+        for key, count in sorted(self.counts.items()):
+            command, outcome = divmod(key, _COUNT_STRIDE)
+            named.setdefault(_COMMAND_NAMES[command], {})[_OUTCOMES[outcome]] = count
+        return named
+
+
+def command_name(code: int) -> str:
+    """The name of a command's code in the database."""
+    return _COMMAND_NAMES[code]
+
+
+def outcome_name(code: int) -> str:
+    """`OK` or the refusal's code."""
+    return _OUTCOMES[code]
+
+
+class Account:
+    """Everything the system knows of one user. `exists` is false until the first ADD; `version` counts commits."""
+
+    __slots__ = (
+        "buy_expired",
+        "buys",
+        "cash_cents",
+        "changed_holdings",
+        "changed_triggers",
+        "exists",
+        "history",
+        "holdings",
+        "reserved_cents",
+        "sell_expired",
+        "sells",
+        "seq",
+        "timestamp_ms",
+        "triggers",
+        "user",
+        "version",
+    )
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.exists = False
+        self.version = 0
+        self.cash_cents = 0
+        self.reserved_cents = 0
+        self.timestamp_ms = 0
+        self.seq = 0
+        self.buys: list[Pending] = []
+        """Oldest first: the newest, which COMMIT_BUY takes, is the last."""
+        self.sells: list[Pending] = []
+        self.buy_expired = False
+        """The last pending buy to leave did so by expiry (decides between EXPIRED and NOTHING_PENDING)."""
+        self.sell_expired = False
+        self.holdings: dict[str, Holding] = {}
+        self.triggers: dict[tuple[str, int], TriggerOrder] = {}
+        """By (symbol, side)."""
+        self.history = History()
+        self.changed_holdings: set[str] = set()
+        self.changed_triggers: set[tuple[str, int]] = set()
+
+    def free_shares(self, symbol: str) -> int:
+        """Shares of the symbol that nothing reserves."""
+        holding = self.holdings.get(symbol)
+        return holding.free if holding else 0
+
+    def move_shares(self, symbol: str, free: int, reserved: int) -> None:
+        """Adds to the free and to the reserved shares of a symbol; either may be negative, no result may."""
+        holding = self.holdings.get(symbol)
+        if holding is None:
+            holding = self.holdings[symbol] = Holding()
+        holding.free += free
+        holding.reserved += reserved
+        assert holding.free >= 0, f"{self.user}: {holding.free} free shares of {symbol}"
+        assert holding.reserved >= 0, f"{self.user}: {holding.reserved} reserved shares of {symbol}"
+        self.changed_holdings.add(symbol)
+
+    def move_cash(self, cash: int, reserved: int) -> None:
+        """Adds to cash and to reserved cash (cents); either may be negative, no result may."""
+        self.cash_cents += cash
+        self.reserved_cents += reserved
+        assert self.cash_cents >= 0, f"{self.user}: cash {self.cash_cents}"
+        assert self.reserved_cents >= 0, f"{self.user}: reserved cash {self.reserved_cents}"
+
+    def set_trigger(self, symbol: str, side: int, order: TriggerOrder | None) -> None:
+        """Puts, replaces or (None) removes the trigger order of a symbol and side."""
+        if order is None:
+            del self.triggers[symbol, side]
+        else:
+            self.triggers[symbol, side] = order
+        self.changed_triggers.add((symbol, side))
+
+    def oldest_pending_ms(self) -> int | None:
+        """Timestamp of the pending that expires first; None when nothing is pending."""
+        first = [pendings[0].timestamp_ms for pendings in (self.buys, self.sells) if pendings]
+        return min(first) if first else None
+
+
+_history_encoder = msgspec.msgpack.Encoder()
+_history_decoder = msgspec.msgpack.Decoder(History)
+_pending_encoder = msgspec.json.Encoder()
+_pending_decoder = msgspec.json.Decoder(list[Pending])
+
+
+def encode_history(history: History) -> bytes:
+    """The history as it stands in the account row (msgpack)."""
+    return _history_encoder.encode(history)
+
+
+def decode_history(data: bytes) -> History:
+    """The history of an account row."""
+    return _history_decoder.decode(data)
+
+
+def encode_pendings(pendings: list[Pending]) -> str:
+    """Pendings as the JSON of the account row: [[symbol, shares, price_cents, timestamp_ms, session_id, number], ...]."""
+    return _pending_encoder.encode(pendings).decode() if pendings else "[]"
+
+
+def decode_pendings(text: str | bytes) -> list[Pending]:
+    """The pendings of an account row, oldest first."""
+    return _pending_decoder.decode(text)

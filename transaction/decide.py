@@ -1,0 +1,150 @@
+"""Deciding a command: expire what is too old, apply its rule, keep sequence, timestamp and history, word reply and audit row.
+
+Values in and values out: the account is changed in place, nothing else is touched.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from core import commands as c
+from core.codec import Request
+from transaction.account import Account, Pending
+from transaction.rules import NO_EFFECT, RULES, Context, Refused
+
+KIND_COMMAND: Final = 1
+KIND_EXPIRY: Final = 3
+
+
+class AuditRow(Struct, frozen=True, gc=False):
+    """One row of the audit table: a command or an expiry with everything the dump spells out (db schema, table audit)."""
+
+    timestamp_ms: int
+    user: str
+    seq: int
+    kind: int
+    session_id: int
+    number: int
+    command: int
+    symbol: str = ""
+    filename: str = ""
+    funds_cents: int | None = None
+    price_cents: int | None = None
+    added_cents: int = 0
+    removed_cents: int = 0
+    error: str = ""
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """A decided command: `reply` is `OK {...}` or `ERR {...}`; `audit` is None for what is not audited."""
+
+    reply: str
+    audit: AuditRow | None
+
+
+def needs_price(account: Account, request: Request) -> bool:
+    """Whether this command, on this account as it stands now, is to be decided with a quote (commands.md: price comes last)."""
+    if request.refusal:
+        return False
+    command = request.command
+    if command == c.QUOTE:
+        return True
+    if command == c.BUY:
+        return account.exists and account.cash_cents >= (request.cents or 0)
+    return command == c.SELL and account.exists and account.free_shares(request.symbol) >= 1
+
+
+def expire(account: Account, now_ms: int, life_ms: int) -> list[AuditRow]:
+    """Returns the reserves of pendings older than `life_ms` at `now_ms`; the audit rows of those expiries, oldest first."""
+    rows: list[AuditRow] = []
+    while account.buys and now_ms - account.buys[0].timestamp_ms > life_ms:
+        pending = account.buys.pop(0)
+        account.move_cash(pending.value_cents, -pending.value_cents)
+        account.buy_expired = True
+        rows.append(_expiry(account, c.CANCEL_BUY, pending, now_ms, pending.value_cents))
+    while account.sells and now_ms - account.sells[0].timestamp_ms > life_ms:
+        pending = account.sells.pop(0)
+        account.move_shares(pending.symbol, pending.shares, -pending.shares)
+        account.sell_expired = True
+        rows.append(_expiry(account, c.CANCEL_SELL, pending, now_ms, 0))
+    return rows
+
+
+def _expiry(account: Account, command: str, pending: Pending, now_ms: int, added_cents: int) -> AuditRow:
+    account.seq += 1
+    account.timestamp_ms = now_ms
+    return AuditRow(
+        timestamp_ms=now_ms,
+        user=account.user,
+        seq=account.seq,
+        kind=KIND_EXPIRY,
+        session_id=pending.session_id,
+        number=pending.number,
+        command=c.CODES[command],
+        symbol=pending.symbol,
+        added_cents=added_cents,
+    )
+
+
+def decide(account: Account, context: Context) -> Outcome:
+    """Decides one command of the sixteen. The caller has expired the account's pendings at `context.now_ms`.
+
+    `context.now_ms` is never less than the account's newest timestamp. The account is changed in place.
+    """
+    request = context.request
+    code = error = ""
+    try:
+        if request.refusal:
+            raise refusal_of(request)
+        effect = RULES[request.command](account, context)
+        reply = "OK {" + effect.reply + "}"
+    except Refused as refused:
+        effect, code = NO_EFFECT, refused.code
+        error = f"{code}: {refused.message}"
+        reply = refusal_reply(code, refused.message)
+    account.seq += 1
+    account.timestamp_ms = context.now_ms
+    if account.exists:
+        account.history.record(
+            request.number, request.command, request.symbol, request.cents, code, context.now_ms
+        )
+    price = context.price
+    audit = AuditRow(
+        timestamp_ms=context.now_ms,
+        user=request.user,
+        seq=account.seq,
+        kind=KIND_COMMAND,
+        session_id=context.session_id,
+        number=request.number,
+        command=c.CODES[request.command],
+        symbol=request.symbol,
+        filename=request.filename,
+        funds_cents=request.cents,
+        price_cents=price.cents if effect.used_price and price and not price.own_hit else None,
+        added_cents=effect.added_cents,
+        removed_cents=effect.removed_cents,
+        error=error,
+    )
+    return Outcome(reply, audit)
+
+
+def decide_again(account: Account, context: Context) -> str:
+    """The reply to a repeated DISPLAY_SUMMARY or DUMPLOG: done again, neither audited nor counted."""
+    try:
+        if context.request.refusal:
+            raise refusal_of(context.request)
+        return "OK {" + RULES[context.request.command](account, context).reply + "}"
+    except Refused as refused:
+        return refusal_reply(refused.code, refused.message)
+
+
+def refusal_of(request: Request) -> Refused:
+    """What validation refused the request with (`CODE: words`)."""
+    code, _, message = request.refusal.partition(": ")
+    return Refused(code, message)
+
+
+def refusal_reply(code: str, message: str) -> str:
+    """`ERR {"code":...,"message":...}`."""
+    return "ERR " + msgspec.json.encode({"code": code, "message": message}).decode()
