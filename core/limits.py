@@ -62,3 +62,6 @@ HISTORY_LENGTH = 10
 
 MAX_CASH_CENTS = 4 * 10**18
 """An ADD that would lift an account over this is refused: half of what a bigint holds, the rest is room for sales."""
+
+DATABASE_WAIT_MS = 5_000
+"""A tier waits this long for a connection to the database before it says Unavailable."""
