@@ -33,6 +33,8 @@ CREATE TABLE audit (
     quote_time_ms bigint,           -- 2: quoteServerTime
     cryptokey text                  -- 2
 );
+-- A hit is recorded once, also when the answer to its COMMIT was lost and it is recorded again. Few rows: the hits only.
+CREATE UNIQUE INDEX audit_hit ON audit (symbol, quote_time_ms, cryptokey) WHERE kind = 2;
 
 CREATE TABLE account (
     username text PRIMARY KEY,
