@@ -183,6 +183,23 @@ class Account:
             self.triggers[symbol, side] = order
         self.changed_triggers.add((symbol, side))
 
+    def check(self) -> None:
+        """Asserts that what is reserved is what pendings and triggers hold (invariants.md, 2)."""
+        held = sum(pending.value_cents for pending in self.buys)
+        held += sum(order.amount_cents for (_, side), order in self.triggers.items() if side == BUY_SIDE)
+        assert held == self.reserved_cents, f"{self.user}: {self.reserved_cents} reserved, {held} held"
+        shares: dict[str, int] = {}
+        for pending in self.sells:
+            shares[pending.symbol] = shares.get(pending.symbol, 0) + pending.shares
+        for (symbol, side), order in self.triggers.items():
+            if side == SELL_SIDE:
+                shares[symbol] = shares.get(symbol, 0) + order.shares
+        for symbol, holding in self.holdings.items():
+            reserved = shares.get(symbol, 0)
+            assert holding.reserved == reserved, (
+                f"{self.user}: {symbol} {holding.reserved} reserved, {reserved} held"
+            )
+
     def oldest_pending_ms(self) -> int | None:
         """Timestamp of the pending that expires first; None when nothing is pending."""
         first = [pendings[0].timestamp_ms for pendings in (self.buys, self.sells) if pendings]

@@ -37,10 +37,10 @@ class AuditRow(Struct, frozen=True, gc=False):
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """A decided command: `reply` is `OK {...}` or `ERR {...}`; `audit` is None for what is not audited."""
+    """A decided command: `reply` is `OK {...}` or `ERR {...}`."""
 
     reply: str
-    audit: AuditRow | None
+    audit: AuditRow
 
 
 def needs_price(account: Account, request: Request) -> bool:

@@ -1,0 +1,136 @@
+-- What the transaction servers ask and write.
+
+-- name: commit_batch
+-- A whole batch in one statement, which is one transaction and one round trip. Columns come as separated text (an
+-- empty element is NULL). Accounts are written first, in the order of their names, each only if nobody else changed it
+-- since it was read; the rows of an account that somebody did change are left out. Returns those accounts' names.
+WITH written AS (
+    INSERT INTO account AS a (username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys, sells, expired, history)
+    SELECT username, version + 1, cash, reserved, timestamp_ms, seq, buys::jsonb, sells::jsonb, expired, decode(history, 'hex')
+    FROM unnest(
+        string_to_array(%(account_user)s::text, E'\x1f'),
+        string_to_array(%(account_version)s::text, ',')::bigint[],
+        string_to_array(%(account_cash)s::text, ',')::bigint[],
+        string_to_array(%(account_reserved)s::text, ',')::bigint[],
+        string_to_array(%(account_timestamp)s::text, ',')::bigint[],
+        string_to_array(%(account_seq)s::text, ',')::bigint[],
+        string_to_array(%(account_buys)s::text, E'\x1f'),
+        string_to_array(%(account_sells)s::text, E'\x1f'),
+        string_to_array(%(account_expired)s::text, ',')::smallint[],
+        string_to_array(%(account_history)s::text, E'\x1f')
+    ) AS x(username, version, cash, reserved, timestamp_ms, seq, buys, sells, expired, history)
+    ON CONFLICT (username) DO UPDATE SET
+        version = excluded.version, cash_cents = excluded.cash_cents, reserved_cents = excluded.reserved_cents,
+        timestamp_ms = excluded.timestamp_ms, seq = excluded.seq, buys = excluded.buys, sells = excluded.sells,
+        expired = excluded.expired, history = excluded.history
+    WHERE a.version = excluded.version - 1
+    RETURNING a.username
+),
+conflict AS MATERIALIZED (
+    SELECT username FROM unnest(string_to_array(%(account_user)s::text, E'\x1f')) AS x(username)
+    EXCEPT SELECT username FROM written
+),
+entry AS MATERIALIZED (
+    SELECT * FROM unnest(
+        string_to_array(%(row_timestamp)s::text, ',')::bigint[],
+        string_to_array(%(row_user)s::text, E'\x1f', ''),
+        string_to_array(%(row_seq)s::text, ',')::bigint[],
+        string_to_array(%(row_kind)s::text, ',')::smallint[],
+        string_to_array(%(row_session)s::text, ',')::bigint[],
+        string_to_array(%(row_number)s::text, ',')::bigint[],
+        string_to_array(%(row_command)s::text, ',')::smallint[],
+        string_to_array(%(row_symbol)s::text, E'\x1f', ''),
+        string_to_array(%(row_filename)s::text, E'\x1f', ''),
+        string_to_array(%(row_funds)s::text, ',', '')::bigint[],
+        string_to_array(%(row_price)s::text, ',', '')::bigint[],
+        string_to_array(%(row_added)s::text, ',', '')::bigint[],
+        string_to_array(%(row_removed)s::text, ',', '')::bigint[],
+        string_to_array(%(row_error)s::text, E'\x1f', ''),
+        string_to_array(%(row_body)s::text, E'\x1f', ''),
+        string_to_array(%(row_reply)s::text, E'\x1f', '')
+    ) AS x(timestamp_ms, username, seq, kind, session_id, number, command, symbol, filename, funds, price, added, removed, error, body, reply)
+    WHERE NOT EXISTS (SELECT FROM conflict WHERE conflict.username = x.username)
+),
+holdings AS (
+    INSERT INTO holding (username, symbol, shares, reserved_shares)
+    SELECT x.* FROM unnest(
+        string_to_array(%(holding_user)s::text, E'\x1f'),
+        string_to_array(%(holding_symbol)s::text, E'\x1f'),
+        string_to_array(%(holding_free)s::text, ',')::bigint[],
+        string_to_array(%(holding_reserved)s::text, ',')::bigint[]
+    ) AS x(username, symbol, free, reserved)
+    WHERE NOT EXISTS (SELECT FROM conflict WHERE conflict.username = x.username)
+    ON CONFLICT (username, symbol) DO UPDATE SET shares = excluded.shares, reserved_shares = excluded.reserved_shares
+),
+orders AS MATERIALIZED (
+    SELECT * FROM unnest(
+        string_to_array(%(trigger_user)s::text, E'\x1f'),
+        string_to_array(%(trigger_symbol)s::text, E'\x1f'),
+        string_to_array(%(trigger_side)s::text, ',')::smallint[],
+        string_to_array(%(trigger_amount)s::text, ',', '')::bigint[],
+        string_to_array(%(trigger_price)s::text, ',', '')::bigint[],
+        string_to_array(%(trigger_shares)s::text, ',', '')::bigint[],
+        string_to_array(%(trigger_session)s::text, ',', '')::bigint[],
+        string_to_array(%(trigger_number)s::text, ',', '')::bigint[],
+        string_to_array(%(trigger_armed)s::text, ',', '')::bigint[]
+    ) AS x(username, symbol, side, amount, price, shares, session_id, number, armed_ms)
+    WHERE NOT EXISTS (SELECT FROM conflict WHERE conflict.username = x.username)
+),
+triggers_set AS (
+    INSERT INTO trigger_order (username, symbol, side, amount_cents, price_cents, shares, session_id, number, armed_ms)
+    SELECT username, symbol, side, amount, price, shares, session_id, number, armed_ms FROM orders WHERE amount IS NOT NULL
+    ON CONFLICT (username, symbol, side) DO UPDATE SET
+        amount_cents = excluded.amount_cents, price_cents = excluded.price_cents, shares = excluded.shares,
+        session_id = excluded.session_id, number = excluded.number, armed_ms = excluded.armed_ms
+),
+triggers_gone AS (
+    DELETE FROM trigger_order AS t USING orders AS o
+    WHERE o.amount IS NULL AND t.username = o.username AND t.symbol = o.symbol AND t.side = o.side
+),
+commands AS (
+    INSERT INTO command (session_id, number, body, reply)
+    SELECT session_id, number, body, reply FROM entry WHERE kind = 1
+),
+events AS (
+    INSERT INTO audit (timestamp_ms, username, seq, kind, session_id, number, server, command, symbol, filename,
+                       funds_cents, price_cents, added_cents, removed_cents, error)
+    SELECT timestamp_ms, username, seq, kind, session_id, number, %(server)s::text, command, symbol, filename,
+           funds, price, nullif(added, 0), nullif(removed, 0), error
+    FROM entry
+)
+SELECT username FROM conflict;
+
+-- name: load_accounts
+-- Accounts with their holdings and trigger orders as JSON arrays, all of one snapshot.
+SELECT username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys::text, sells::text, expired, history,
+       (SELECT json_agg(json_build_array(symbol, shares, reserved_shares))::text
+        FROM holding AS h WHERE h.username = a.username) AS holdings,
+       (SELECT json_agg(json_build_array(symbol, side, amount_cents, price_cents, shares, session_id, number, armed_ms))::text
+        FROM trigger_order AS t WHERE t.username = a.username) AS triggers
+FROM account AS a
+WHERE username = ANY (%(users)s::text[]);
+
+-- name: lock_accounts
+-- Before load_accounts where the accounts must not change any more: a statement of its own, so that the load that follows
+-- has a snapshot taken after the lock was granted. Sorted, as every writer does, so that no two can wait for each other.
+SELECT username FROM account WHERE username = ANY (%(users)s::text[]) ORDER BY username COLLATE "C" FOR UPDATE;
+
+-- name: stored_replies
+-- Requests that are in the database already, with the replies that their repeats get.
+SELECT c.session_id, c.number, c.body, c.reply
+FROM unnest(%(sessions)s::bigint[], %(numbers)s::bigint[]) AS k(session_id, number)
+JOIN command AS c USING (session_id, number);
+
+-- name: add_sessions
+-- New sessions get their numbers.
+INSERT INTO session (name) SELECT unnest(%(names)s::text[]) ON CONFLICT (name) DO NOTHING;
+
+-- name: sessions
+-- Each session's number and the highest request number it has used (0 for none).
+SELECT name, session_id, coalesce((SELECT max(number) FROM command AS c WHERE c.session_id = s.session_id), 0)
+FROM session AS s WHERE name = ANY (%(names)s::text[]);
+
+-- name: pendings
+-- Every account with a pending buy or sell: read once, when a transaction server starts.
+SELECT username, least((buys -> 0 ->> 3)::bigint, (sells -> 0 ->> 3)::bigint)
+FROM account WHERE buys <> '[]' OR sells <> '[]';

@@ -1,0 +1,196 @@
+"""A batch: what was waiting is decided in order, and becomes the columns of one statement.
+
+Pure: accounts, quotes and the time are given; what comes out is decided entries, entries that must wait, and text.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from core import commands as c
+from core import errors
+from core.codec import Request
+from core.limits import PENDING_LIFE_MS
+from transaction.account import Account
+from transaction.columns import StoredRow, account_columns, holding_columns, row_columns, trigger_columns
+from transaction.decide import decide, decide_again, expire, needs_price, refusal_of, refusal_reply
+from transaction.rules import Context, Price
+from transaction.sessions import Session
+
+
+class Quoted(Protocol):
+    """What a batch has to know of a quote (quotecache.cache.Quote)."""
+
+    @property
+    def price_cents(self) -> int: ...
+    @property
+    def time_ms(self) -> int: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def session_id(self) -> int: ...
+    @property
+    def number(self) -> int: ...
+
+
+class Entry:
+    """One request on its way through a shard, or (request None) the order to look after a user's expired pendings."""
+
+    __slots__ = (
+        "answered",
+        "doubtful",
+        "link",
+        "repeat",
+        "reply",
+        "request",
+        "session",
+        "unpriced",
+        "user",
+    )
+
+    def __init__(self, request: Request | None, link: Any, user: str) -> None:
+        self.request = request
+        self.link = link
+        """Where the reply goes; opaque here."""
+        self.user = user
+        self.session: Session | None = None
+        """Set once the session's number is known."""
+        self.doubtful = False
+        """Its commit may have happened: its number is looked up before it is decided (again)."""
+        self.answered = False
+        """Its reply was found in the database: it was done before."""
+        self.repeat = False
+        """A DISPLAY_SUMMARY or DUMPLOG that was done before: done again, not audited."""
+        self.unpriced = False
+        """The quote server gave no price within the deadline."""
+        self.reply = ""
+        """`OK {...}` or `ERR {...}` once decided."""
+
+    @property
+    def session_id(self) -> int:
+        """The session's number in the database."""
+        assert self.session is not None
+        return self.session.session_id
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The idempotency key."""
+        assert self.request is not None
+        return self.session_id, self.request.number
+
+
+class Batch:
+    """Decides entries one after the other over accounts, and collects what has to be written.
+
+    `accounts` holds every user of the batch. `quote` answers (symbol, now_ms) with a usable quote or None.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Account],
+        quote: Callable[[str, int], Quoted | None],
+        now_ms: int,
+        pending_life_ms: int = PENDING_LIFE_MS,
+    ) -> None:
+        self._accounts = accounts
+        self._quote = quote
+        self._now_ms = now_ms
+        self._pending_life_ms = pending_life_ms
+        self._first: dict[tuple[int, int], Entry] = {}
+        self.decided: list[Entry] = []
+        self.rows: list[StoredRow] = []
+        """What goes to the audit table, in order; with a command also its request and the reply that repeats get."""
+        self.changed: dict[str, Account] = {}
+        """Accounts whose rows have to be written."""
+
+    def decide(self, entry: Entry) -> str | None:
+        """Decides one entry. Returns the symbol it must wait for (nothing was decided then), else None."""
+        request = entry.request
+        account = self._accounts[entry.user]
+        now_ms = max(self._now_ms, account.timestamp_ms)
+        if account.buys or account.sells:
+            self._expire(account, now_ms)
+        if request is None:
+            return None
+        if entry.answered:
+            self.decided.append(entry)
+            return None
+        if not request.command:
+            refused = refusal_of(request)
+            entry.reply = refusal_reply(refused.code, refused.message)
+            self.decided.append(entry)
+            return None
+        if (first := self._first.get(entry.key)) is not None:
+            self._repeat(entry, first, account, now_ms)
+            return None
+        price = None
+        if needs_price(account, request):
+            price = self._price(entry, request, now_ms)
+            if price is None and not entry.unpriced:
+                return request.symbol
+        context = Context(request, entry.session_id, now_ms, self._pending_life_ms, price)
+        if entry.repeat:
+            entry.reply = decide_again(account, context)
+        else:
+            self._first[entry.key] = entry
+            outcome = decide(account, context)
+            entry.reply = outcome.reply
+            stored = "" if request.command in c.REPEATABLE else outcome.reply
+            self.rows.append((outcome.audit, request.body, stored))
+            if account.exists:
+                self.changed[account.user] = account
+        self.decided.append(entry)
+        return None
+
+    def _expire(self, account: Account, now_ms: int) -> None:
+        rows = expire(account, now_ms, self._pending_life_ms)
+        if rows:
+            self.rows.extend((row, "", "") for row in rows)
+            self.changed[account.user] = account
+
+    def _price(self, entry: Entry, request: Request, now_ms: int) -> Price | None:
+        quote = self._quote(request.symbol, now_ms)
+        if quote is None:
+            return None
+        own = (
+            quote.number == request.number
+            and quote.session_id == entry.session_id
+            and quote.user == request.user
+        )
+        return Price(quote.price_cents, quote.time_ms, own)
+
+    def _repeat(self, entry: Entry, first: Entry, account: Account, now_ms: int) -> None:
+        """A number that came twice within one batch: the same body gets the same reply, another is refused."""
+        assert entry.request is not None
+        assert first.request is not None
+        if first.request.body != entry.request.body:
+            entry.reply = reused_number()
+        elif entry.request.command in c.REPEATABLE:
+            entry.repeat = True
+            context = Context(entry.request, entry.session_id, now_ms, self._pending_life_ms, None)
+            entry.reply = decide_again(account, context)
+        else:
+            entry.reply = first.reply
+        self.decided.append(entry)
+
+    def columns(self) -> dict[str, str]:
+        """The parameters of the statement `commit_batch`: each a column as text, elements separated (see `text_column`)."""
+        return {
+            **account_columns(self.changed.values()),
+            **holding_columns(self.changed.values()),
+            **trigger_columns(self.changed.values()),
+            **row_columns(self.rows),
+        }
+
+    def settle(self) -> None:
+        """The changes are in the database: accounts forget what was to be written and carry their new version."""
+        for account in self.changed.values():
+            account.version += 1
+            if account.changed_holdings:
+                account.changed_holdings.clear()
+            if account.changed_triggers:
+                account.changed_triggers.clear()
+
+
+def reused_number() -> str:
+    """The reply to a number that came before with another body."""
+    return refusal_reply(errors.REUSED_NUMBER, "this number was used for another request of this session")

@@ -1,0 +1,51 @@
+"""Which request numbers a shard has seen, so that a repeat is noticed without asking the database each time.
+
+The primary key of the command table is what makes a repeat harmless; this only decides when it is worth a look-up.
+"""
+
+from core.limits import MAX_REMEMBERED_NUMBERS, MAX_SESSIONS_REMEMBERED
+
+
+class Session:
+    """The numbers of one session. Those up to `floor` may be in the database; of the later ones this shard knows its own."""
+
+    __slots__ = ("_seen", "floor", "session_id")
+
+    def __init__(self, session_id: int, floor: int) -> None:
+        self.session_id = session_id
+        self.floor = floor
+        self._seen: set[int] = set()
+
+    def may_be_known(self, number: int) -> bool:
+        """False only for a number that this shard has not seen and that was in no database when it first met the session."""
+        return number <= self.floor or number in self._seen
+
+    def remember(self, number: int) -> None:
+        """The number was committed. When too many are remembered, the lower half falls under the floor."""
+        if number > self.floor:
+            seen = self._seen
+            seen.add(number)
+            if len(seen) > MAX_REMEMBERED_NUMBERS:
+                self.floor = sorted(seen)[len(seen) // 2]
+                self._seen = {one for one in seen if one > self.floor}
+
+    @property
+    def highest(self) -> int:
+        """The highest number known here."""
+        return max(self._seen, default=self.floor)
+
+
+class Sessions:
+    """Sessions by name, a bounded number of them; the ones that came first leave first and are simply read again."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Session] = {}
+
+    def get(self, name: str) -> Session | None:
+        return self._by_name.get(name)
+
+    def put(self, name: str, session: Session) -> None:
+        """Remembers a session; forgets the oldest ones over the limit."""
+        while len(self._by_name) >= MAX_SESSIONS_REMEMBERED:
+            del self._by_name[next(iter(self._by_name))]
+        self._by_name[name] = session

@@ -1,0 +1,353 @@
+"""The heart of a shard: takes everything that is waiting, decides it, commits it in one statement, then answers.
+
+While a commit runs the next batch gathers, so batches size themselves; at low load a batch is one command. A user whose
+next command cannot be decided yet waits aside with all their later commands (`transaction.parking`); a user whose account
+somebody else changed meanwhile is decided again under a lock, so that nobody is decided more than twice a batch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from core import commands as c
+from core import log
+from core.clock import Clock
+from core.codec import Request
+from core.errors import Unavailable
+from core.limits import MAX_BATCH_COMMANDS, MAX_CACHED_ACCOUNTS
+from quotecache.freshness import Asker, Quote
+from transaction.account import Account
+from transaction.batch import Batch, Entry, reused_number
+from transaction.parking import DUMP, Parking
+from transaction.sessions import Session, Sessions
+from transaction.store import NumberTaken, Store
+
+RETRY_AFTER_MS = 50
+"""Pause before the database is asked again after it was away."""
+
+
+class Link(Protocol):
+    """Where replies go: one web server's connection."""
+
+    def send(self, replies: list[tuple[int, bytes]]) -> None:
+        """(tag, reply line) pairs; never blocks, and drops them when the connection is gone."""
+
+
+class Quotes(Protocol):
+    """What the worker needs of quotecache.cache.QuoteCache."""
+
+    def get(self, symbol: str, now_ms: int) -> Quote | None: ...
+    def want(self, askers: list[Asker]) -> None: ...
+
+
+class Worker:
+    """All commands of one shard's users, in order. Everything but `run` is called on the loop and never blocks."""
+
+    def __init__(
+        self,
+        store: Store,
+        quotes: Quotes,
+        clock: Clock,
+        pending_life_ms: int,
+        dump: Callable[[Entry], None],
+    ) -> None:
+        """`dump` is called with each committed DUMPLOG; it answers the entry and then calls `dumped`."""
+        self._store = store
+        self._quotes = quotes
+        self._clock = clock
+        self._pending_life_ms = pending_life_ms
+        self._dump = dump
+        self._queue: deque[Entry] = deque()
+        self._ready: deque[Entry] = deque()
+        """Taken before the queue: what waited aside or has to be done again. Always put in at the front (order!)."""
+        self._current: list[Entry] = []
+        self._parking = Parking()
+        self._sessions = Sessions()
+        self._accounts: dict[str, Account] = {}
+        self._newcomers: dict[str, tuple[int, int]] = {}
+        """Users without an account: sequence and timestamp of their newest event."""
+        self._oldest_pending: dict[str, int] = {}
+        self._wake = asyncio.Event()
+        self.conflicts = 0
+        """Accounts that somebody else changed between our read and our write."""
+        self.now_ms = 0
+        """The newest clock reading of a batch; never goes back while the process lives."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._queue) + len(self._ready) + len(self._current) + len(self._parking)
+
+    def arrive(self, link: Link, requests: list[Request]) -> None:
+        """Requests of a web server, in its order."""
+        self._queue.extend([Entry(request, link, request.user) for request in requests])
+        self._wake.set()
+
+    def highest(self, session: str) -> int:
+        """The highest number of this session that this process knows of, also of requests not decided yet."""
+        known = self._sessions.get(session)
+        requests = [entry.request for part in (self._queue, self._ready, self._current) for entry in part]
+        numbers = [request.number for request in requests if request and request.session == session]
+        return max([known.highest if known else 0, *numbers])
+
+    def on_quote(self, quotes: list[Quote]) -> None:
+        """Quotes became usable: who waited for them goes on."""
+        for quote in quotes:
+            self._put_back(self._parking.release_symbol(quote.symbol))
+
+    def on_failure(self, symbol: str) -> None:
+        """No price within the deadline: what waited for it is decided without one (QUOTE_UNAVAILABLE)."""
+        entries = self._parking.release_symbol(symbol)
+        for entry in entries:
+            entry.unpriced = entry.request is not None and entry.request.symbol == symbol
+        self._put_back(entries)
+
+    def dumped(self, entry: Entry) -> None:
+        """A user's dump is written and answered: their later commands go on."""
+        if entry.user:
+            self._put_back(self._parking.release_user(entry.user))
+
+    def forget(self, users: Iterable[str]) -> None:
+        """Somebody else changed these accounts: they are read again."""
+        for user in users:
+            self._accounts.pop(user, None)
+
+    def watch_pendings(self, pendings: Iterable[tuple[str, int]]) -> None:
+        """Accounts with pendings (user, timestamp of the oldest) that were there before this process."""
+        self._oldest_pending.update(pendings)
+
+    def sweep(self) -> None:
+        """Orders the expiry of what is too old; to be called a few times a second."""
+        limit = self._clock.now_ms() - self._pending_life_ms
+        due = [user for user, oldest_ms in self._oldest_pending.items() if oldest_ms < limit]
+        for user in due:
+            del self._oldest_pending[user]
+        if due:
+            self._queue.extend([Entry(None, None, user) for user in due])
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._current = self._take()
+            if not self._current:
+                self._wake.clear()
+                continue
+            try:
+                await self._process(self._current)
+            except Unavailable as error:
+                log.get_logger().warning("database away", error=str(error), waiting=self.waiting)
+                self._again(self._current)
+                await asyncio.sleep(RETRY_AFTER_MS / 1000)
+            except NumberTaken:
+                self._again(self._current)
+            self._current = []
+
+    def _take(self) -> list[Entry]:
+        entries: list[Entry] = []
+        for source in (self._ready, self._queue):
+            while source and len(entries) < MAX_BATCH_COMMANDS:
+                entries.append(source.popleft())
+        return entries
+
+    def _put_back(self, entries: list[Entry]) -> None:
+        if entries:
+            self._ready.extendleft(reversed(entries))
+            self._wake.set()
+
+    def _again(self, entries: list[Entry]) -> None:
+        """Nothing is known of these entries' commit: their accounts are read again, their numbers looked up first."""
+        users = {entry.user for entry in entries}
+        self.forget(users)
+        self._put_back(self._with_parked(self._doubted(entries), users))
+
+    def _doubted(self, entries: list[Entry]) -> list[Entry]:
+        """The entries that are not waiting aside, to be decided anew."""
+        parked = {
+            id(entry) for user in {entry.user for entry in entries} for entry in self._parking.queue(user)
+        }
+        doubted = [entry for entry in entries if id(entry) not in parked]
+        for entry in doubted:
+            entry.doubtful = not entry.answered
+        return doubted
+
+    def _with_parked(self, entries: list[Entry], users: Iterable[str]) -> list[Entry]:
+        """The entries, and behind them what waits aside of the same users: it came later."""
+        for user in users:
+            if user in self._parking:
+                entries.extend(self._parking.release_user(user))
+        return entries
+
+    async def _process(self, entries: list[Entry]) -> None:
+        await self._prepare(entries)
+        batch = await self._decided(entries)
+        conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
+        self._settle(batch, conflicts)
+        if conflicts:
+            again = [entry for entry in batch.decided if entry.user in conflicts]
+            self._current = again = self._with_parked(self._doubted(again), conflicts)
+            await self._decide_under_lock(again)
+
+    async def _prepare(self, entries: list[Entry]) -> None:
+        """Sessions get their numbers, and repeats the replies they had."""
+        await self._find_sessions(entries)
+        look_up = [
+            entry
+            for entry in entries
+            if entry.request is not None
+            and entry.request.command
+            and not entry.answered
+            and entry.session is not None
+            and (entry.doubtful or entry.session.may_be_known(entry.request.number))
+        ]
+        if look_up:
+            await self._find_replies(look_up)
+
+    async def _find_sessions(self, entries: list[Entry]) -> None:
+        names: set[str] = set()
+        for entry in entries:
+            if entry.session is None and entry.request is not None:
+                entry.session = self._sessions.get(entry.request.session)
+                if entry.session is None:
+                    names.add(entry.request.session)
+        if not names:
+            return
+        found = {
+            name: Session(stored.session_id, stored.highest)
+            for name, stored in (await self._store.sessions(sorted(names))).items()
+        }
+        for name, session in found.items():
+            self._sessions.put(name, session)
+        for entry in entries:
+            if entry.session is None and entry.request is not None:
+                entry.session = found[entry.request.session]
+
+    async def _find_replies(self, entries: list[Entry]) -> None:
+        stored = await self._store.replies(dict.fromkeys(entry.key for entry in entries))
+        for entry in entries:
+            entry.doubtful = False
+            known = stored.get(entry.key)
+            if known is None or entry.request is None:
+                continue
+            if known.body != entry.request.body:
+                entry.answered, entry.reply = True, reused_number()
+            elif known.reply is None:
+                entry.repeat = True
+            else:
+                entry.answered, entry.reply = True, known.reply
+
+    async def _decided(self, entries: list[Entry]) -> Batch:
+        accounts = await self._load({entry.user for entry in entries})
+        self.now_ms = max(self.now_ms, self._clock.now_ms())
+        batch = Batch(accounts, self._quotes.get, self.now_ms, self._pending_life_ms)
+        parking, wanted = self._parking, []
+        for entry in entries:
+            if entry.user in parking and entry.request is not None:
+                parking.append(entry.user, entry)
+                wanted += self._ahead(entry, accounts[entry.user])
+                continue
+            symbol = batch.decide(entry)
+            if entry.request is None:
+                self._watch(accounts[entry.user])
+            elif symbol is not None:
+                parking.park(entry.user, symbol, [entry])
+                wanted.append(_asker(entry))
+            elif entry.user and _is_dump(entry):
+                parking.park(entry.user, DUMP, [])
+        if wanted:
+            self._quotes.want(wanted)
+        return batch
+
+    def _ahead(self, entry: Entry, account: Account) -> list[Asker]:
+        """The quote a waiting command will need, so that all of them are fetched at once: QUOTE, and BUY with the cash for it.
+
+        (For SELL it gained nothing and can waste hits.)
+        """
+        request = entry.request
+        if request is None or request.refusal or request.command not in {c.QUOTE, c.BUY} or entry.answered:
+            return []
+        if request.command == c.BUY and account.cash_cents < (request.cents or 0):
+            return []
+        return [] if self._quotes.get(request.symbol, self.now_ms) else [_asker(entry)]
+
+    async def _load(self, users: set[str]) -> dict[str, Account]:
+        accounts = {user: account for user in users if (account := self._accounts.get(user)) is not None}
+        missing = [user for user in users if user not in accounts]
+        if missing:
+            for account in await self._store.load(missing):
+                accounts[account.user] = self._accounts[account.user] = account
+            for user in missing:
+                if user not in accounts:
+                    accounts[user] = account = Account(user)
+                    account.seq, account.timestamp_ms = self._newcomers.get(user, (0, 0))
+            while len(self._accounts) > MAX_CACHED_ACCOUNTS:
+                del self._accounts[next(iter(self._accounts))]
+        return accounts
+
+    def _settle(self, batch: Batch, conflicts: set[str]) -> None:
+        """The batch is durable, except for the users in conflict: accounts become current, replies leave."""
+        batch.settle()
+        for user, account in batch.changed.items():
+            self._newcomers.pop(user, None)
+            if user in conflicts:
+                self._accounts.pop(user, None)
+                continue
+            self._accounts[user] = account
+            self._watch(account)
+        self.conflicts += len(conflicts)
+        replies: dict[Link, list[tuple[int, bytes]]] = {}
+        for entry in batch.decided:
+            request = entry.request
+            assert request is not None
+            if entry.user in conflicts:
+                continue
+            if request.command and not entry.answered and entry.session is not None:
+                entry.session.remember(request.number)
+            if _is_dump(entry):
+                self._dump(entry)
+            else:
+                line = f"[{request.number}] {entry.reply}\n".encode()
+                replies.setdefault(entry.link, []).append((request.tag, line))
+        for link, lines in replies.items():
+            link.send(lines)
+        self._remember_newcomers(batch)
+
+    def _watch(self, account: Account) -> None:
+        oldest_ms = account.oldest_pending_ms()
+        if oldest_ms is not None:
+            self._oldest_pending[account.user] = oldest_ms
+        else:
+            self._oldest_pending.pop(account.user, None)
+
+    def _remember_newcomers(self, batch: Batch) -> None:
+        for row, _, _ in batch.rows:
+            if row.user not in batch.changed:
+                self._newcomers[row.user] = row.seq, row.timestamp_ms
+        while len(self._newcomers) > MAX_CACHED_ACCOUNTS:
+            del self._newcomers[next(iter(self._newcomers))]
+
+    async def _decide_under_lock(self, entries: list[Entry]) -> None:
+        """Users in conflict: read, decided and written in one transaction in which nobody else can change them."""
+        users = {entry.user for entry in entries}
+        self.forget(users)
+        async with self._store.locked(sorted(users)):
+            await self._prepare(entries)
+            batch = await self._decided(entries)
+            conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
+        self._settle(batch, conflicts)
+        if conflicts:
+            self._again([entry for entry in batch.decided if entry.user in conflicts])
+
+
+def _asker(entry: Entry) -> Asker:
+    request = entry.request
+    assert request is not None
+    return Asker(request.symbol, request.user, entry.session_id, request.number)
+
+
+def _is_dump(entry: Entry) -> bool:
+    """A DUMPLOG that may be made (a refused one, or one with a reused number, is answered like anything else)."""
+    request = entry.request
+    return request is not None and request.command == c.DUMPLOG and entry.reply.startswith("OK")
