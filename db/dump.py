@@ -1,0 +1,89 @@
+"""DUMPLOG: the audit log as an XML file (audit-log.md), written as a stream and there only when it is whole."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import scalar_row
+
+from core import commands
+from core.errors import Unavailable
+from db import queries
+from db.pool import Connection, Pool, connection
+
+_QUERIES: Final = queries.load("audit")
+_ROWS: Final = 1_000
+"""Rows fetched and written at a time: a few hundred kilobytes."""
+_HEAD: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n<log>\n'
+_FOOT: Final = b"</log>\n"
+
+
+async def dump(database: Pool | str, path: Path, username: str | None) -> int:
+    """Writes the events of one user, or of all (None), to `path`; how many they are.
+
+    `database` is a pool or a libpq URL. What was committed before the call is in the file. The file appears under its
+    name whole and durable, or not at all. Raises Unavailable when the database is away or the file cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with unfinished.open("xb") as file:
+                async with _connection(database) as reader:
+                    events = await _write(reader, file, username)
+                await asyncio.to_thread(_publish, file, unfinished, path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise Unavailable(f"the log file cannot be written: {error}") from error
+    return events
+
+
+@asynccontextmanager
+async def _connection(database: Pool | str) -> AsyncIterator[Connection]:
+    if not isinstance(database, str):
+        async with connection(database) as one:
+            yield one
+        return
+    try:
+        async with await AsyncConnection.connect(database, autocommit=True) as one:
+            yield one
+    except OperationalError as error:
+        raise Unavailable(f"database: {error}") from error
+
+
+async def _write(reader: Connection, file: BinaryIO, username: str | None) -> int:
+    """Writes the whole document; returns its number of elements below the root."""
+    events = 0
+    async with reader.transaction():
+        await reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await reader.execute(_QUERIES["dump_session"])
+        async with reader.cursor("dump", row_factory=scalar_row) as cursor:
+            parameters = {"commands": list(commands.CODES), "username": username}
+            await cursor.execute(_QUERIES["dump"], parameters, binary=True)
+            file.write(_HEAD)
+            while rows := await cursor.fetchmany(_ROWS):
+                block = "".join(rows).encode()
+                events += block.count(b"\n")
+                # In a thread: when the disk is slow, this tier goes on with other work.
+                await asyncio.to_thread(file.write, block)
+            file.write(_FOOT)
+    return events
+
+
+def _publish(file: BinaryIO, unfinished: Path, path: Path) -> None:
+    """Makes the file durable, gives it its name, makes the name durable."""
+    file.flush()
+    os.fsync(file.fileno())
+    unfinished.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
