@@ -65,3 +65,33 @@ MAX_CASH_CENTS = 4 * 10**18
 
 DATABASE_WAIT_MS = 5_000
 """A tier waits this long for a connection to the database before it says Unavailable."""
+
+MAX_SHARES = 4 * 10**18
+"""A buy trigger that would lift a holding over this does not fire; a bigint holds twice as much."""
+
+MAX_FIRES_FOUND = 10_000
+"""Triggers whose price is reached that a trigger server takes up at once; the others come next."""
+
+MAX_FIRES_PER_TRANSACTION = 128
+"""Triggers fired in one database transaction, which is how long their accounts stay locked."""
+
+MAX_QUOTE_REPLY_BYTES = 512
+"""Longest line of the legacy quote server's protocol, in either direction."""
+
+MAX_QUOTE_BATCH = 500
+"""Symbols in one call to the cache, and hits in one database transaction."""
+
+QUOTE_ASK_AGAIN_MS = 1_000
+"""A symbol that another process is fetching is asked for again after this long, should its message have been lost."""
+
+QUOTE_RENEW_MS = 400
+"""How often a process renews the single-flight locks it holds."""
+
+QUOTE_EMPTIED_PAUSE_MS = 1_000
+"""After the cache lost its content nobody wins a lock for this long: the holders put theirs back first."""
+
+VALKEY_RETRY_MS = 250
+"""Between two attempts to reach the cache while it is away."""
+
+QUOTE_STOP_MS = 5_000
+"""At a clean stop, how long a process tries to record hits that it has already paid for."""
