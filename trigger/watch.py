@@ -1,0 +1,150 @@
+"""The trigger server's loop: learn what is armed, look at the cached prices, fire what they reach, ask for those missing.
+
+All that it knows is a picture that the database gives anew at any time, so start-up, a database that was away and a
+second trigger server beside this one are all the same case. What fires is decided by the database alone (db.fires).
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from core import log
+from core.clock import Clock
+from core.errors import Unavailable
+from core.limits import MAX_FIRES_FOUND, MAX_FIRES_PER_TRANSACTION
+from db import fires
+from db.pool import Connection, Pool, connection
+from quotecache.freshness import Asker, Quote
+from trigger.rules import Picture
+
+_RETRY_DATABASE_S: Final = 0.1
+_RETRY_HELD_S: Final = 0.02
+"""Accounts that another writer held are tried again after about the time that a commit takes."""
+
+
+class Quotes(Protocol):
+    """What is needed of quotecache.cache.QuoteCache."""
+
+    def get(self, symbol: str, now_ms: int) -> Quote | None: ...
+    def want(self, askers: list[Asker]) -> None: ...
+
+
+class Watch:
+    """Watches the prices until `stop`. Its three callbacks belong to the event loop and never block."""
+
+    def __init__(
+        self, clock: Clock, server: str, quote_life_ms: int, poll_ms: int, stop: asyncio.Event
+    ) -> None:
+        """`server` is the tier's name in the audit log."""
+        self._clock = clock
+        self._server = server
+        self._quote_life_ms = quote_life_ms
+        self._poll_ms = poll_ms
+        self._stop = stop
+        self._picture = Picture()
+        self._asked: set[str] = set()
+        self._published: set[str] = set()
+        self._wake = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Set once everything that is armed is known."""
+        self.fired = 0
+        """Fires that this process knows to be durable."""
+
+    def on_quote(self, quotes: list[Quote]) -> None:
+        """Quotes that have just become usable; those that fire something are looked at without waiting for the poll."""
+        for quote in quotes:
+            self._asked.discard(quote.symbol)
+            if self._picture.is_reached(quote.symbol, quote.price_cents):
+                self._published.add(quote.symbol)
+                self._wake.set()
+
+    def on_failure(self, symbol: str) -> None:
+        """A quote that was asked for does not come; the next poll asks again if it is still needed."""
+        self._asked.discard(symbol)
+
+    def on_stop(self) -> None:
+        """`stop` was set."""
+        self._wake.set()
+
+    async def run(self, pool: Pool, quotes: Quotes) -> None:
+        """Returns after `stop`. A database that is away is waited for."""
+        while not self._stop.is_set():
+            try:
+                async with connection(pool) as one:
+                    await self._watch(one, quotes)
+            except Unavailable as error:
+                log.get_logger().warning("database away", error=str(error))
+                await asyncio.sleep(_RETRY_DATABASE_S)
+
+    async def _watch(self, one: Connection, quotes: Quotes) -> None:
+        """Polls on one connection as long as it lives."""
+        self._picture = Picture()
+        marker = fires.EVERYTHING
+        while not self._stop.is_set():
+            due_ms = self._clock.monotonic_ms() + self._poll_ms
+            marker, armed = await fires.armed_since(one, marker)
+            self._picture.add(armed)
+            self._published.clear()
+            await self._look(one, quotes, self._picture.symbols())
+            self.ready.set()
+            while await self._is_woken(due_ms):
+                published = list(self._published)
+                self._published.clear()
+                await self._look(one, quotes, published)
+
+    async def _is_woken(self, due_ms: int) -> bool:
+        """Waits for a quote that fires something; False when the next poll is due or the server stops."""
+        try:
+            async with asyncio.timeout(max(0, due_ms - self._clock.monotonic_ms()) / 1000):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return not self._stop.is_set()
+
+    async def _look(self, one: Connection, quotes: Quotes, symbols: Iterable[str]) -> None:
+        now_ms = self._clock.now_ms()
+        reached: list[Quote] = []
+        missing: list[str] = []
+        for symbol in symbols:
+            quote = quotes.get(symbol, now_ms)
+            if quote is None:
+                missing.append(symbol)
+            elif self._picture.is_reached(symbol, quote.price_cents):
+                reached.append(quote)
+        if unasked := [symbol for symbol in missing if symbol not in self._asked]:
+            await self._ask(one, quotes, unasked)
+        if reached:
+            await self._fire(one, reached)
+
+    async def _ask(self, one: Connection, quotes: Quotes, symbols: list[str]) -> None:
+        """Asks for fresh quotes on behalf of the longest armed triggers; forgets symbols on which nothing is armed."""
+        askers = await fires.longest_armed(one, symbols)
+        needed = {asker.symbol for asker in askers}
+        self._picture.replace((symbol, None, None) for symbol in symbols if symbol not in needed)
+        self._asked |= needed
+        quotes.want(askers)
+
+    async def _fire(self, one: Connection, reached: list[Quote]) -> None:
+        """Fires what the quotes reach: first what nobody holds, then, waiting for it, the rest."""
+        for wait in (False, True):
+            now_ms = self._clock.now_ms()
+            found = await fires.candidates(one, reached, now_ms, self._quote_life_ms, MAX_FIRES_FOUND)
+            fired = await self._fire_all(one, found, wait=wait)
+            if fired == len(found) or self._stop.is_set():
+                break
+            await asyncio.sleep(_RETRY_HELD_S)
+        self._picture.replace(await fires.reaches(one, [quote.symbol for quote in reached]))
+
+    async def _fire_all(self, one: Connection, found: list[fires.Candidate], *, wait: bool) -> int:
+        before = self.fired
+        for start in range(0, len(found), MAX_FIRES_PER_TRANSACTION):
+            group = found[start : start + MAX_FIRES_PER_TRANSACTION]
+            now_ms, life_ms = self._clock.now_ms(), self._quote_life_ms
+            fired = await fires.fire(one, group, now_ms, life_ms, self._server, wait=wait)
+            self.fired += fired
+            if self._stop.is_set() or (wait and not fired):
+                break  # somebody sits on an account: the others must not wait for it, the next poll comes back to it
+        if self.fired > before:
+            log.get_logger().info("fired", triggers=self.fired - before, found=len(found))
+        return self.fired - before
