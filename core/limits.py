@@ -15,14 +15,38 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_WAITING_LINES_PER_CONNECTION = 32_768
 """Unanswered lines of one client connection before the load balancer stops reading from it."""
 
+MAX_WAITING_BYTES_PER_CONNECTION = 8 * 1024 * 1024
+"""Memory of the unanswered lines of one client connection before the load balancer stops reading from it."""
+
+MAX_WAITING_BYTES = 256 * 1024 * 1024
+"""Memory of all unanswered lines before the load balancer stops reading from its clients."""
+
+LINE_OVERHEAD_BYTES = 128
+"""What an unanswered line costs beside its own bytes (objects, a place in a table)."""
+
 MAX_OUTPUT_BYTES_PER_CONNECTION = 8 * 1024 * 1024
 """Replies a client has not taken yet before the load balancer stops reading from it."""
+
+MAX_OUTPUT_BYTES = 256 * 1024 * 1024
+"""Replies that all clients together have not taken before the load balancer stops reading from each that owes a read."""
+
+MAX_ROUTES_REMEMBERED = 100_000
+"""Users whose web server the load balancer keeps in memory; a full table is emptied."""
+
+MAX_CLOSED_SESSIONS_REMEMBERED = 10_000
+"""Named sessions without an open connection whose highest number the load balancer keeps; the oldest leave first."""
 
 MAX_CLIENT_CONNECTIONS = 20_000
 """Open client connections; later ones are closed at once."""
 
 MAX_WAITING_REQUESTS_PER_SHARD = 100_000
 """Requests a web server holds for one transaction shard before it stops reading from load balancers."""
+
+MAX_REQUESTS_PER_FRAME = 8_192
+"""Requests that a web server puts into one frame to a transaction shard (each is under 1 kB, so the frame is half full)."""
+
+MAX_WORDS_REMEMBERED = 100_000
+"""Users, and symbols, that a web server keeps in memory as valid; a full table is emptied."""
 
 MAX_BATCH_COMMANDS = 2_000
 """Commands decided and committed in one database transaction."""
@@ -56,6 +80,21 @@ QUOTE_DEADLINE_MS = 20_000
 
 DOWN_DEADLINE_MS = 20_000
 """A request that could not be handed to a tier for this long is answered BUSY."""
+
+PING_INTERVAL_MS = 200
+"""How often the load balancer asks a web server whether it lives."""
+
+PONG_DEADLINE_MS = 1_000
+"""A web server that has not answered a ping for this long is dead to the load balancer."""
+
+RECONNECT_MS = 50
+"""Pause before the next attempt to reach a tier that is away."""
+
+LINGER_MS = 1_000
+"""How long a connection that broke the protocol is still read (and ignored), so that its last reply arrives."""
+
+DRAIN_DEADLINE_MS = 5_000
+"""A tier that was told to stop waits at most this long for the answers to what it has taken."""
 
 HISTORY_LENGTH = 10
 """Newest commands that DISPLAY_SUMMARY shows."""
@@ -95,3 +134,6 @@ VALKEY_RETRY_MS = 250
 
 QUOTE_STOP_MS = 5_000
 """At a clean stop, how long a process tries to record hits that it has already paid for."""
+
+MAX_VIOLATIONS_PER_CHECK = 20
+"""Sentences that one check of the database returns; the first say what is wrong."""

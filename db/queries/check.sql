@@ -1,0 +1,487 @@
+-- What must always hold, as queries that return one sentence for each thing that breaks it. A query's name begins with
+-- the number of its invariant. All run in one transaction and one snapshot, after those called prepare_*, in this order.
+
+-- name: prepare_settings
+-- For this transaction only: it sorts millions of rows. What the caller knows is found by the queries under `check.`.
+SELECT
+    set_config('work_mem', '128MB', true),
+    set_config('statement_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '0', true),
+    set_config('cursor_tuple_fraction', '1', true),
+    set_config('jit', 'off', true),
+    set_config('check.quote_life_ms', %(quote_life_ms)s::text, true),
+    set_config('check.pending_life_ms', %(pending_life_ms)s::text, true),
+    set_config('check.fire_within_ms', %(fire_within_ms)s::text, true),
+    set_config('check.clock_step_ms', %(clock_step_ms)s::text, true);
+
+-- name: prepare_event
+-- The audit log without the quote hits, with names for numbers (core.commands.CODES).
+CREATE TEMPORARY VIEW event AS
+SELECT
+    timestamp_ms, username, seq, session_id, number, symbol, funds_cents, price_cents, error,
+    coalesce(added_cents, 0) AS added_cents,
+    coalesce(removed_cents, 0) AS removed_cents,
+    (ARRAY['command', 'hit', 'expiry', 'fire'])[kind] AS kind,
+    (ARRAY[
+        'ADD', 'QUOTE', 'BUY', 'COMMIT_BUY', 'CANCEL_BUY', 'SELL', 'COMMIT_SELL', 'CANCEL_SELL', 'SET_BUY_AMOUNT',
+        'CANCEL_SET_BUY', 'SET_BUY_TRIGGER', 'SET_SELL_AMOUNT', 'SET_SELL_TRIGGER', 'CANCEL_SET_SELL', 'DUMPLOG',
+        'DISPLAY_SUMMARY'
+    ])[command] AS command
+FROM audit
+WHERE kind <> 2;
+
+-- name: prepare_hit
+-- The quote hits: few.
+CREATE TEMPORARY TABLE hit ON COMMIT DROP AS
+SELECT timestamp_ms, username, seq, session_id, number, command, symbol, price_cents, quote_time_ms, cryptokey
+FROM audit WHERE kind = 2;
+
+-- name: prepare_hit_statistics
+ANALYZE hit;
+
+-- name: prepare_used_price
+-- The price that each accepted QUOTE, BUY and SELL used: the one its event names, else that of its own newest hit.
+CREATE TEMPORARY TABLE used_price ON COMMIT DROP AS
+SELECT
+    e.username, e.command, e.session_id, e.number, e.timestamp_ms, e.symbol,
+    coalesce(e.price_cents, own.price_cents) AS price_cents
+FROM event AS e
+LEFT JOIN (
+    SELECT DISTINCT ON (session_id, number, username, symbol) session_id, number, username, symbol, price_cents
+    FROM hit ORDER BY session_id, number, username, symbol, quote_time_ms DESC
+) AS own USING (session_id, number, username, symbol)
+WHERE e.kind = 'command' AND e.command IN ('QUOTE', 'BUY', 'SELL') AND e.error IS NULL;
+
+-- name: prepare_used_price_statistics
+ANALYZE used_price;
+
+-- name: prepare_pending_step
+-- Every step in the life of a pending buy or sell, with the BUY or SELL that opened it. A COMMIT or CANCEL takes the newest,
+-- an expiry the oldest: with the stack drawn upright (the expired stay as its foundation), BUY puts on level `height`, COMMIT
+-- takes from there, and the n-th expiry takes level n. On one level, opening and ending take turns.
+CREATE TEMPORARY TABLE pending_step ON COMMIT DROP AS
+WITH step AS (
+    SELECT
+        username, seq, timestamp_ms, session_id, number, kind, command, symbol, funds_cents, added_cents, removed_cents,
+        CASE WHEN command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY') THEN 'buy' ELSE 'sell' END AS side,
+        command IN ('BUY', 'SELL') AS opens,
+        kind = 'expiry' AS expires
+    FROM event
+    WHERE kind <> 'fire' AND error IS NULL
+      AND command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY', 'SELL', 'COMMIT_SELL', 'CANCEL_SELL')
+), counted AS (
+    SELECT
+        *,
+        sum(CASE WHEN opens THEN 1 WHEN expires THEN 0 ELSE -1 END) OVER stack AS height,
+        count(*) FILTER (WHERE expires) OVER stack AS expired
+    FROM step
+    WINDOW stack AS (PARTITION BY username, side ORDER BY seq)
+), placed AS (
+    SELECT *, CASE WHEN expires THEN expired WHEN opens THEN height ELSE height + 1 END AS level FROM counted
+), matched AS (
+    SELECT
+        *,
+        lead(seq) OVER level_by_level IS NULL AS is_last,
+        CASE WHEN opens THEN session_id WHEN lag(opens) OVER level_by_level THEN lag(session_id) OVER level_by_level END
+            AS opened_session,
+        CASE WHEN opens THEN number WHEN lag(opens) OVER level_by_level THEN lag(number) OVER level_by_level END
+            AS opened_number,
+        CASE WHEN opens THEN timestamp_ms ELSE lag(timestamp_ms) OVER level_by_level END AS opened_ms,
+        CASE WHEN opens THEN funds_cents ELSE lag(funds_cents) OVER level_by_level END AS opened_funds_cents
+    FROM placed
+    WINDOW level_by_level AS (PARTITION BY username, side, level ORDER BY seq)
+)
+SELECT
+    m.*, u.symbol AS opened_symbol, u.price_cents, m.opened_funds_cents / nullif(u.price_cents, 0) AS shares,
+    m.opened_funds_cents / nullif(u.price_cents, 0) * u.price_cents AS value_cents
+FROM matched AS m
+LEFT JOIN used_price AS u ON u.session_id = m.opened_session AND u.number = m.opened_number;
+
+-- name: prepare_trigger_step
+-- Every step in the life of a trigger, with what stood for that user, symbol and side: the amount set, the amount that it
+-- replaced, the price armed with and the SET_*_TRIGGER that did it. What ends one (CANCEL_SET_*, a fire) sees what it ended.
+-- `life` counts the ends before; the first row of a group by `amounts` (or `arms`) is the SET that began it, if one did. A new
+-- amount disarms a sell and leaves a buy armed.
+CREATE TEMPORARY TABLE trigger_step ON COMMIT DROP AS
+WITH step AS (
+    SELECT
+        username, symbol, seq, timestamp_ms, session_id, number, kind, command, funds_cents, price_cents, added_cents,
+        CASE WHEN command IN ('SET_BUY_AMOUNT', 'SET_BUY_TRIGGER', 'CANCEL_SET_BUY') THEN 'buy' ELSE 'sell' END AS side,
+        command IN ('SET_BUY_AMOUNT', 'SET_SELL_AMOUNT') AS sets,
+        kind = 'command' AND command IN ('SET_BUY_TRIGGER', 'SET_SELL_TRIGGER') AS arms,
+        kind = 'fire' OR command IN ('CANCEL_SET_BUY', 'CANCEL_SET_SELL') AS ends
+    FROM event
+    WHERE kind <> 'expiry' AND error IS NULL
+      AND command IN ('SET_BUY_AMOUNT', 'SET_BUY_TRIGGER', 'CANCEL_SET_BUY', 'SET_SELL_AMOUNT', 'SET_SELL_TRIGGER', 'CANCEL_SET_SELL')
+), counted AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE ends) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS life,
+        count(*) FILTER (WHERE sets) OVER before AS amounts,
+        count(*) FILTER (WHERE arms) OVER before AS armings,
+        lead(timestamp_ms) OVER before AS next_ms,
+        lead(seq) OVER before IS NULL AS is_last
+    FROM step
+    WINDOW before AS (PARTITION BY username, symbol, side ORDER BY seq)
+), standing AS (
+    SELECT
+        *,
+        CASE WHEN first_value(sets) OVER by_amount THEN first_value(funds_cents) OVER by_amount END AS amount_cents,
+        CASE WHEN first_value(sets) OVER by_amount THEN first_value(session_id) OVER by_amount END AS amount_session,
+        CASE WHEN first_value(sets) OVER by_amount THEN first_value(number) OVER by_amount END AS amount_number,
+        CASE WHEN first_value(arms) OVER by_arming THEN first_value(funds_cents) OVER by_arming END AS armed_cents,
+        CASE WHEN first_value(arms) OVER by_arming THEN first_value(session_id) OVER by_arming END AS armed_session,
+        CASE WHEN first_value(arms) OVER by_arming THEN first_value(number) OVER by_arming END AS armed_number,
+        CASE WHEN first_value(arms) OVER by_arming THEN first_value(timestamp_ms) OVER by_arming END AS armed_ms
+    FROM counted
+    WINDOW
+        by_amount AS (PARTITION BY username, symbol, side, life, amounts ORDER BY seq),
+        by_arming AS (
+            PARTITION BY username, symbol, side, life, CASE side WHEN 'sell' THEN amounts END, armings ORDER BY seq
+        )
+)
+SELECT
+    *,
+    lag(amount_cents) OVER (PARTITION BY username, symbol, side, life ORDER BY seq) AS replaced_cents,
+    CASE
+        WHEN kind <> 'fire' THEN NULL
+        WHEN side = 'buy' THEN amount_cents / nullif(price_cents, 0)
+        ELSE amount_cents / nullif(armed_cents, 0)
+    END AS fired_shares
+FROM standing;
+
+-- name: i1_cash
+-- Cash is what came less what left.
+SELECT format('%s has %s cents in cash, the events give %s', username, coalesce(cash_cents, 0), coalesce(cents, 0))
+FROM account
+FULL JOIN (
+    SELECT username, sum(added_cents - removed_cents) AS cents FROM event WHERE username IS NOT NULL GROUP BY username
+) AS moved USING (username)
+WHERE coalesce(cash_cents, 0) <> coalesce(cents, 0);
+
+-- name: i1_shares
+-- Shares are those bought less those sold, by commits and by fires: none arises, none is lost.
+SELECT format('%s has %s shares of %s, the events give %s', username, coalesce(held, 0), symbol, coalesce(traded, 0))
+FROM (SELECT username, symbol, shares::numeric + reserved_shares AS held FROM holding) AS h
+FULL JOIN (
+    SELECT username, symbol, sum(shares) AS traded
+    FROM (
+        SELECT username, opened_symbol AS symbol, CASE side WHEN 'buy' THEN shares ELSE -shares END AS shares
+        FROM pending_step WHERE command IN ('COMMIT_BUY', 'COMMIT_SELL')
+        UNION ALL
+        SELECT username, symbol, CASE side WHEN 'buy' THEN fired_shares ELSE -fired_shares END
+        FROM trigger_step WHERE kind = 'fire'
+    ) AS trade
+    WHERE symbol IS NOT NULL
+    GROUP BY username, symbol
+) AS t USING (username, symbol)
+WHERE coalesce(held, 0) <> coalesce(traded, 0);
+
+-- name: i2_negative
+-- Nothing is negative.
+SELECT format('%s has %s cents in cash and %s reserved', username, cash_cents, reserved_cents)
+FROM account WHERE cash_cents < 0 OR reserved_cents < 0
+UNION ALL
+SELECT format('%s has %s free and %s reserved shares of %s', username, shares, reserved_shares, symbol)
+FROM holding WHERE shares < 0 OR reserved_shares < 0
+UNION ALL
+SELECT format('the trigger order of %s for %s has amount %s, price %s and %s shares', username, symbol, amount_cents, price_cents, shares)
+FROM trigger_order WHERE amount_cents <= 0 OR price_cents <= 0 OR shares < 0;
+
+-- name: i2_reserved_cash
+-- Reserved cash is what pending buys and buy triggers hold.
+SELECT format('%s has %s cents reserved, pending buys and triggers hold %s', username, coalesce(reserved_cents, 0), coalesce(held, 0))
+FROM account
+FULL JOIN (
+    SELECT username, sum(cents) AS held
+    FROM (
+        SELECT username, (buy ->> 1)::numeric * (buy ->> 2)::numeric AS cents
+        FROM account CROSS JOIN LATERAL jsonb_array_elements(buys) AS buy
+        UNION ALL
+        SELECT username, amount_cents FROM trigger_order WHERE side = 1
+    ) AS holder
+    GROUP BY username
+) AS h USING (username)
+WHERE coalesce(reserved_cents, 0) <> coalesce(held, 0);
+
+-- name: i2_reserved_shares
+-- Reserved shares are what pending sells and armed sell triggers hold.
+SELECT format('%s has %s shares of %s reserved, pending sells and triggers hold %s', username, coalesce(reserved_shares, 0), symbol, coalesce(held, 0))
+FROM holding
+FULL JOIN (
+    SELECT username, symbol, sum(shares) AS held
+    FROM (
+        SELECT username, sell ->> 0 AS symbol, (sell ->> 1)::numeric AS shares
+        FROM account CROSS JOIN LATERAL jsonb_array_elements(sells) AS sell
+        UNION ALL
+        SELECT username, symbol, shares FROM trigger_order WHERE side = 2
+    ) AS holder
+    GROUP BY username, symbol
+) AS h USING (username, symbol)
+WHERE coalesce(reserved_shares, 0) <> coalesce(held, 0);
+
+-- name: i2_pendings
+-- The account's pendings are those that the log has opened and not ended, with the shares and the price they were opened with.
+SELECT format(
+    'a pending %s of %s (session %s, number %s) %s', side, username, session_id, number,
+    CASE
+        WHEN a.symbol IS NULL THEN 'is open in the log and not in the account'
+        WHEN l.symbol IS NULL THEN 'is in the account and not open in the log'
+        ELSE format('has %s %s at %s in the account, %s %s at %s in the log', a.shares, a.symbol, a.price_cents, l.shares, l.symbol, l.price_cents)
+    END
+)
+FROM (
+    SELECT
+        username, side, pending ->> 0 AS symbol, (pending ->> 1)::bigint AS shares, (pending ->> 2)::bigint AS price_cents,
+        (pending ->> 3)::bigint AS opened_ms, (pending ->> 4)::bigint AS session_id, (pending ->> 5)::bigint AS number
+    FROM account
+    CROSS JOIN LATERAL (VALUES ('buy', buys), ('sell', sells)) AS stack (side, pendings)
+    CROSS JOIN LATERAL jsonb_array_elements(pendings) AS pending
+) AS a
+FULL JOIN (
+    SELECT username, side, session_id, number, symbol, shares, price_cents, opened_ms FROM pending_step WHERE opens AND is_last
+) AS l USING (username, side, session_id, number)
+WHERE (a.symbol, a.shares, a.price_cents, a.opened_ms) IS DISTINCT FROM (l.symbol, l.shares, l.price_cents, l.opened_ms);
+
+-- name: i2_trigger_orders
+-- The trigger orders are those that the log has set and not ended; a sell's shares are reserved exactly while it is armed.
+SELECT format(
+    'the %s trigger of %s for %s %s', side, username, symbol,
+    CASE
+        WHEN t.amount_cents IS NULL THEN 'stands in the log and is not there'
+        WHEN l.amount_cents IS NULL THEN 'is there and does not stand in the log'
+        ELSE format(
+            'is %s, the log gives %s',
+            (t.amount_cents, t.price_cents, t.shares, t.session_id, t.number, t.armed_ms),
+            (l.amount_cents, l.price_cents, l.shares, l.session_id, l.number, l.armed_ms)
+        )
+    END
+)
+FROM (
+    SELECT
+        username, symbol, CASE side WHEN 1 THEN 'buy' ELSE 'sell' END AS side,
+        amount_cents, price_cents, shares, session_id, number, armed_ms
+    FROM trigger_order
+) AS t
+FULL JOIN (
+    SELECT
+        username, symbol, side, amount_cents, armed_cents AS price_cents,
+        CASE WHEN side = 'sell' AND armed_cents IS NOT NULL THEN amount_cents / nullif(armed_cents, 0) ELSE 0 END AS shares,
+        coalesce(armed_session, amount_session) AS session_id,
+        coalesce(armed_number, amount_number) AS number,
+        armed_ms
+    FROM trigger_step WHERE is_last AND NOT ends
+) AS l USING (username, symbol, side)
+WHERE (t.amount_cents, t.price_cents, t.shares, t.session_id, t.number, t.armed_ms)
+    IS DISTINCT FROM (l.amount_cents, l.price_cents, l.shares, l.session_id, l.number, l.armed_ms);
+
+-- name: i3_requests
+-- Every request stands once, with exactly one userCommand, under a session that exists.
+SELECT format(
+    'request %s of session %s %s', number, session_id,
+    CASE
+        WHEN c.known IS NULL THEN 'has an event and is not stored'
+        WHEN e.events IS NULL THEN 'is stored and has no event'
+        WHEN s.session_id IS NULL THEN 'belongs to no session'
+        ELSE format('has %s events', e.events)
+    END
+)
+FROM (SELECT session_id, number, true AS known FROM command) AS c
+FULL JOIN (
+    SELECT session_id, number, count(*) AS events FROM audit WHERE kind = 1 GROUP BY session_id, number
+) AS e USING (session_id, number)
+LEFT JOIN session AS s USING (session_id)
+WHERE c.known IS NULL OR e.events IS DISTINCT FROM 1 OR s.session_id IS NULL;
+
+-- name: i3_replies
+-- A repeat gets the reply that tells what the log tells; only commands that are done again have none stored.
+SELECT format('request %s of session %s (%s of %s) has the reply %s and %s', number, session_id, e.command, e.username,
+              coalesce(c.reply, 'of doing it again'), coalesce('the error ' || e.error, 'no error'))
+FROM command AS c
+JOIN event AS e USING (session_id, number)
+WHERE e.kind = 'command'
+  AND CASE
+      WHEN e.command IN ('DISPLAY_SUMMARY', 'DUMPLOG') THEN c.reply IS NOT NULL
+      WHEN e.error IS NULL THEN NOT coalesce(starts_with(c.reply, 'OK {'), false)
+      ELSE NOT coalesce(starts_with(c.reply, 'ERR {"code":"' || split_part(e.error, ':', 1) || '"'), false)
+  END;
+
+-- name: i4_refusals
+-- What was refused changed nothing and used no price.
+SELECT format('%s of %s (session %s, number %s) was refused (%s), but added %s, removed %s, price %s', command, username,
+              session_id, number, error, added_cents, removed_cents, price_cents)
+FROM event
+WHERE error IS NOT NULL AND (kind <> 'command' OR added_cents <> 0 OR removed_cents <> 0 OR price_cents IS NOT NULL);
+
+-- name: i4_moves
+-- Cash moves by the commands that move it, in their direction, and by the amount named where they name one. (What a pending
+-- or a trigger returns is held against its beginning by i6_pendings and i5_triggers.)
+SELECT format('%s %s of %s (session %s, number %s) with funds %s added %s and removed %s', kind, command, username, session_id,
+              number, funds_cents, added_cents, removed_cents)
+FROM event
+WHERE error IS NULL AND NOT coalesce(
+    CASE
+        WHEN added_cents < 0 OR removed_cents < 0 OR (username IS NULL AND added_cents + removed_cents > 0) THEN false
+        WHEN kind = 'command' THEN CASE command
+            WHEN 'ADD' THEN added_cents = funds_cents AND removed_cents = 0
+            WHEN 'BUY' THEN added_cents = 0 AND removed_cents BETWEEN 1 AND funds_cents
+            WHEN 'SET_BUY_AMOUNT' THEN removed_cents = funds_cents
+            WHEN 'CANCEL_BUY' THEN added_cents > 0 AND removed_cents = 0
+            WHEN 'COMMIT_SELL' THEN added_cents > 0 AND removed_cents = 0
+            WHEN 'CANCEL_SET_BUY' THEN added_cents > 0 AND removed_cents = 0
+            ELSE added_cents = 0 AND removed_cents = 0
+        END
+        WHEN kind = 'expiry' THEN
+            removed_cents = 0 AND (command = 'CANCEL_BUY' AND added_cents > 0 OR command = 'CANCEL_SELL' AND added_cents = 0)
+        ELSE removed_cents = 0 AND price_cents > 0 AND (command = 'SET_BUY_TRIGGER' OR command = 'SET_SELL_TRIGGER' AND added_cents > 0)
+    END, false);
+
+-- name: i4_sequence
+-- From the ADD that created the account, its events are numbered without a gap and without a double, and time never goes
+-- back. (What a user asked before that stands in no account: its numbers begin again when a server does.)
+WITH born AS (
+    SELECT DISTINCT ON (username) username, timestamp_ms, seq
+    FROM event WHERE command = 'ADD' AND error IS NULL ORDER BY username, timestamp_ms, seq
+), ordered AS (
+    SELECT e.username, e.seq, e.timestamp_ms, lag(e.seq) OVER own AS previous_seq, lag(e.timestamp_ms) OVER own AS previous_ms
+    FROM event AS e JOIN born AS b USING (username)
+    WHERE (e.timestamp_ms, e.seq) >= (b.timestamp_ms, b.seq)
+    WINDOW own AS (PARTITION BY username ORDER BY e.seq)
+)
+SELECT format('event %s of %s at %s ms follows event %s at %s ms', seq, username, timestamp_ms, previous_seq, previous_ms)
+FROM ordered
+WHERE seq <> previous_seq + 1 OR timestamp_ms < previous_ms;
+
+-- name: i4_accounts
+-- An account stands where its newest event left it, and there is one exactly for whoever had an ADD accepted.
+SELECT format(
+    'the account of %s stands at event %s, %s ms; its newest event is %s, %s ms', username,
+    coalesce(a.seq::text, '(none)'), a.timestamp_ms, coalesce(e.seq::text, '(none)'), e.timestamp_ms
+)
+FROM account AS a
+FULL JOIN (
+    SELECT DISTINCT ON (username) username, seq, timestamp_ms
+    FROM event
+    WHERE username IN (SELECT username FROM event WHERE command = 'ADD' AND error IS NULL)
+    ORDER BY username, timestamp_ms DESC, seq DESC
+) AS e USING (username)
+WHERE (a.seq, a.timestamp_ms) IS DISTINCT FROM (e.seq, e.timestamp_ms);
+
+-- name: i5_once
+-- A trigger fires once, and a pending expires once: neither number is ever used again.
+SELECT format('%s fires of %s by %s (session %s, number %s)', count(*), command, min(username), session_id, number)
+FROM event WHERE kind = 'fire'
+GROUP BY command, session_id, number HAVING count(*) > 1
+UNION ALL
+SELECT format('%s expiries %s of %s (session %s, number %s)', count(*), command, min(username), session_id, number)
+FROM event WHERE kind = 'expiry'
+GROUP BY command, session_id, number HAVING count(*) > 1;
+
+-- name: i5_triggers
+-- Amounts return whole; only what has an amount is armed; only what is armed fires, under the number that armed it, never
+-- beyond its price, for at least one share, and what it adds is to the cent what the rules give.
+SELECT format(
+    '%s %s of %s for %s (session %s, number %s) at price %s added %s: amount %s, replaced %s, armed by number %s at %s', kind,
+    command, username, symbol, session_id, number, coalesce(price_cents, funds_cents), added_cents, amount_cents,
+    replaced_cents, armed_number, armed_cents
+)
+FROM trigger_step
+WHERE NOT coalesce(
+    CASE
+        WHEN command = 'SET_BUY_AMOUNT' THEN added_cents = coalesce(replaced_cents, 0)
+        WHEN sets THEN true
+        WHEN arms THEN amount_cents IS NOT NULL AND (side = 'buy' OR amount_cents >= funds_cents)
+        WHEN command = 'CANCEL_SET_BUY' THEN added_cents = amount_cents
+        WHEN command = 'CANCEL_SET_SELL' THEN amount_cents IS NOT NULL
+        ELSE (session_id, number) = (armed_session, armed_number) AND fired_shares >= 1 AND CASE side
+            WHEN 'buy' THEN price_cents <= armed_cents AND added_cents = amount_cents % nullif(price_cents, 0)
+            ELSE price_cents >= armed_cents AND added_cents = fired_shares::numeric * price_cents
+        END
+    END, false);
+
+-- name: i5_late_fires
+-- Optional (it needs a trigger server that runs, and processes that are not stopped): between the moment it was armed and its
+-- end, or the log's, no quote that reaches a trigger was in the cache for longer than fire_within_ms.
+WITH cached AS (
+    SELECT
+        symbol, price_cents, timestamp_ms AS from_ms,
+        least(quote_time_ms + current_setting('check.quote_life_ms')::bigint, lead(timestamp_ms) OVER (PARTITION BY symbol ORDER BY quote_time_ms)) AS until_ms
+    FROM hit
+), armed AS (
+    SELECT
+        username, symbol, side, armed_session, armed_number, timestamp_ms AS from_ms,
+        CASE side WHEN 'buy' THEN least(armed_cents, amount_cents) ELSE armed_cents END AS reach_cents,
+        coalesce(next_ms, (SELECT max(timestamp_ms) FROM audit)) AS until_ms
+    FROM trigger_step
+    WHERE NOT ends AND armed_cents IS NOT NULL
+)
+SELECT format(
+    'the %s trigger of %s for %s (session %s, number %s) at %s did not fire in %s ms at price %s', a.side, a.username, a.symbol,
+    a.armed_session, a.armed_number, a.reach_cents, least(a.until_ms, c.until_ms) - greatest(a.from_ms, c.from_ms), c.price_cents
+)
+FROM armed AS a
+JOIN cached AS c USING (symbol)
+WHERE least(a.until_ms, c.until_ms) - greatest(a.from_ms, c.from_ms) > current_setting('check.fire_within_ms')::bigint
+  AND CASE a.side WHEN 'buy' THEN c.price_cents <= a.reach_cents ELSE c.price_cents >= a.reach_cents END;
+
+-- name: i6_pendings
+-- What is committed or cancelled is pending, is the newest and has not outlived its life; what expires has, and is named by
+-- its own number. Each moves exactly its shares at its price.
+SELECT format(
+    '%s %s of %s (session %s, number %s) after %s ms added %s and removed %s: number %s opened %s shares at %s', kind, command,
+    username, session_id, number, timestamp_ms - opened_ms, added_cents, removed_cents, opened_number, shares, price_cents
+)
+FROM pending_step
+WHERE NOT coalesce(
+    opened_number IS NOT NULL AND shares >= 1
+    AND CASE command
+        WHEN 'BUY' THEN removed_cents = value_cents
+        WHEN 'CANCEL_BUY' THEN added_cents = value_cents
+        WHEN 'COMMIT_SELL' THEN added_cents = value_cents
+        ELSE true
+    END
+    AND CASE
+        WHEN expires THEN
+            timestamp_ms - opened_ms > current_setting('check.pending_life_ms')::bigint
+            AND (session_id, number, symbol) = (opened_session, opened_number, opened_symbol)
+        ELSE timestamp_ms - opened_ms <= current_setting('check.pending_life_ms')::bigint
+    END, false);
+
+-- name: i6_prices
+-- A price used is one that the quote server gave for that symbol: at most quote_life_ms before by its own stamp, and recorded
+-- before it was used (give or take clock_step_ms, where a test steps the clock back).
+SELECT format('%s of %s (session %s, number %s) at %s ms used the price %s of %s, which no quote of that time gives', command,
+              username, session_id, number, timestamp_ms, coalesce(price_cents::text, '(unknown)'), symbol)
+FROM (
+    SELECT username, command, session_id, number, timestamp_ms, symbol, price_cents FROM used_price
+    UNION ALL
+    SELECT username, 'fire ' || command, session_id, number, timestamp_ms, symbol, price_cents FROM event WHERE kind = 'fire'
+) AS used
+WHERE NOT EXISTS (
+    SELECT FROM hit
+    WHERE hit.symbol = used.symbol AND hit.price_cents = used.price_cents
+      AND used.timestamp_ms - hit.quote_time_ms <= current_setting('check.quote_life_ms')::bigint
+      AND hit.timestamp_ms <= used.timestamp_ms + current_setting('check.clock_step_ms')::bigint
+);
+
+-- name: i7_hits
+-- A quoteServer event has all that the quote server returned, and no key twice.
+SELECT format('a hit on %s for %s at %s ms is not complete', symbol, username, timestamp_ms)
+FROM hit
+WHERE symbol IS NULL OR username IS NULL OR quote_time_ms IS NULL OR cryptokey IS NULL OR price_cents IS NULL OR price_cents <= 0
+   OR seq <> 0 OR command <> 0
+UNION ALL
+SELECT format('%s hits have the key %s', count(*), cryptokey)
+FROM hit GROUP BY cryptokey HAVING count(*) > 1;
+
+-- name: i7_newest_quotes
+-- The quote kept for a symbol is its newest hit.
+SELECT format('the quote kept for %s is %s of %s ms, its newest hit %s of %s ms', symbol, q.price_cents, q.quote_time_ms,
+              h.price_cents, h.quote_time_ms)
+FROM quote AS q
+FULL JOIN (
+    SELECT DISTINCT ON (symbol) symbol, price_cents, username, quote_time_ms, cryptokey, session_id, number
+    FROM hit WHERE symbol IS NOT NULL ORDER BY symbol, quote_time_ms DESC, cryptokey COLLATE "C" DESC
+) AS h USING (symbol)
+WHERE (q.price_cents, q.username, q.quote_time_ms, q.cryptokey, q.session_id, q.number)
+    IS DISTINCT FROM (h.price_cents, h.username, h.quote_time_ms, h.cryptokey, h.session_id, h.number);
