@@ -50,5 +50,5 @@ def with_role(url: str, role: str, passfile: Path) -> str:
     parts = urlsplit(url)
     query = [pair for pair in parse_qsl(parts.query) if pair[0] not in {"user", "password", "passfile"}]
     host = parts.netloc.rpartition("@")[2]
-    options = urlencode([*query, ("passfile", str(passfile))], safe="/")
+    options = urlencode([*query, ("passfile", str(passfile))], safe="/", quote_via=quote)
     return urlunsplit(parts._replace(netloc=f"{quote(role, safe='')}@{host}", query=options))

@@ -36,6 +36,7 @@ class OwnServer(ABC):
         self.directory = directory
         self._child: Child | None = None
         self._port: ports.Reservation | None = None
+        self.restarts = 0
 
     @abstractmethod
     def argv(self, port: int) -> Sequence[str]:
@@ -79,7 +80,7 @@ class OwnServer(ABC):
         return self.directory / f"{self.name}.process"
 
     def start(self) -> None:
-        """Starts it, or starts it again on the same port, and waits until it accepts. Raises StackError."""
+        """Starts it and waits until it accepts. Raises StackError."""
         stop_recorded(self._record, self.stop_signal)
         self.prepare()
         for tries_left in reversed(range(_TRIES)):
@@ -109,7 +110,7 @@ class OwnServer(ABC):
         try:
             self._child.wait_ready(self.answers, _START_SECONDS)
         except StartFailed:
-            self.stop()
+            self._child.stop(self.stop_signal, _STOP_SECONDS)
             raise
 
     def _may_try_again(self, message: str) -> bool:
@@ -118,6 +119,11 @@ class OwnServer(ABC):
             self._port = None
             return True
         return any(trouble in message for trouble in self.passing_troubles)
+
+    def restart(self) -> None:
+        """Starts it again after it died, on the same port."""
+        self.restarts += 1
+        self.start()
 
     def stop(self) -> None:
         """Stops it cleanly; does nothing when it does not run."""

@@ -104,7 +104,7 @@ def test_what_was_committed_survives_a_kill_and_ports_stay(own: Services) -> Non
             assert isinstance(server, OwnServer)
             server.kill()
             assert server.died
-            server.start()
+            server.restart()
         assert (own.admin_url, own.redis_url) == before
         with psycopg.connect(own.admin_url) as connection:
             assert connection.execute("SELECT name FROM session").fetchone() == ("kept",)

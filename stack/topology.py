@@ -1,0 +1,175 @@
+"""Which processes make up the system, how each is called, and what it is told. Pure: the supervisor and Docker files follow it.
+
+loadbalancer -> webserver-0..m -> transaction-0..n -> Postgres, Valkey, quoteserver
+                                  trigger-0..k     -> Postgres, Valkey, quoteserver
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from core.settings import Address
+
+BALANCER: Final = "loadbalancer"
+QUOTE_SERVER: Final = "quoteserver"
+QUOTE_CONTROL: Final = "quoteserver-control"
+"""Not a tier: the quote server's second door, where it tells its own count of hits."""
+
+
+class Shape(Struct, frozen=True):
+    """How many of each tier there are, and how the simulated quote server behaves."""
+
+    shards: int = 2
+    web_servers: int = 2
+    trigger_servers: int = 1
+    delay: str = "measured"
+    price: str = "walk"
+    seed: int | None = None
+    fault: str = ""
+
+
+class Surroundings(Struct, frozen=True):
+    """What the tiers need besides one another."""
+
+    transaction_url: str
+    """libpq URL of the role daytrade_transaction."""
+    trigger_url: str
+    """libpq URL of the role daytrade_trigger."""
+    redis_url: str
+    redis_password_file: Path | None
+    log_dir: Path
+    """The only folder into which DUMPLOG writes."""
+    quote_server: Address | None = None
+    """A quote server that runs already; None to simulate one."""
+    bind: str | None = None
+    """The address that every tier listens on; None for the host by which the others find it."""
+
+
+class Tier(Struct, frozen=True):
+    """One process."""
+
+    name: str
+    package: str
+    """`python -m package` starts it."""
+    arguments: tuple[str, ...]
+    address: Address
+    """Where the others find it; it is ready when this accepts."""
+    env: dict[str, str]
+    needs: tuple[str, ...]
+    """Tiers that are started, and stopped, before and after it."""
+
+
+def _numbered(kind: str, count: int) -> list[str]:
+    return [f"{kind}-{index}" for index in range(count)]
+
+
+def names(shape: Shape, simulated: bool = True) -> list[str]:
+    """Everything that needs an address, in the order in which it is started."""
+    return [
+        *([QUOTE_SERVER, QUOTE_CONTROL] if simulated else []),
+        *_numbered("transaction", shape.shards),
+        *_numbered("trigger", shape.trigger_servers),
+        *_numbered("webserver", shape.web_servers),
+        BALANCER,
+    ]
+
+
+def tiers(shape: Shape, addresses: Mapping[str, Address], around: Surroundings) -> list[Tier]:
+    """All processes in the order in which they are started; `addresses` by `names`."""
+    return [
+        _bound(tier, around)
+        for tier in (
+            *([] if around.quote_server else [_quote_server(shape, addresses)]),
+            *_transaction_servers(shape, addresses, around),
+            *_trigger_servers(shape, addresses, around),
+            *_web_servers(shape, addresses),
+            _balancer(shape, addresses),
+        )
+    ]
+
+
+def levels(all_tiers: list[Tier]) -> list[list[Tier]]:
+    """The tiers in groups: those of one group need nothing but earlier groups, so they can start side by side."""
+    started: set[str] = set()
+    groups: list[list[Tier]] = []
+    rest = all_tiers
+    while rest:
+        group = [tier for tier in rest if started.issuperset(tier.needs)]
+        assert group, "tiers need one another in a circle"
+        groups.append(group)
+        started.update(tier.name for tier in group)
+        rest = [tier for tier in rest if tier.name not in started]
+    return groups
+
+
+def _bound(tier: Tier, around: Surroundings) -> Tier:
+    host, port = tier.address
+    env = {"DAYTRADE_NAME": tier.name, "DAYTRADE_LISTEN": f"{around.bind or host}:{port}"}
+    return Tier(tier.name, tier.package, tier.arguments, tier.address, env | tier.env, tier.needs)
+
+
+def _quote_server(shape: Shape, addresses: Mapping[str, Address]) -> Tier:
+    options = ["--delay", shape.delay, "--price", shape.price]
+    options += ["--control-port", str(addresses[QUOTE_CONTROL][1])]
+    options += [] if shape.seed is None else ["--seed", str(shape.seed)]
+    options += ["--fault", shape.fault] if shape.fault else []
+    return Tier(QUOTE_SERVER, "quotecache.legacy", tuple(options), addresses[QUOTE_SERVER], {}, ())
+
+
+def _transaction_servers(
+    shape: Shape, addresses: Mapping[str, Address], around: Surroundings
+) -> Iterator[Tier]:
+    for index, name in enumerate(_numbered("transaction", shape.shards)):
+        env = {
+            "DAYTRADE_SHARD": str(index),
+            "DAYTRADE_SHARD_COUNT": str(shape.shards),
+            "DAYTRADE_DATABASE_URL": around.transaction_url,
+            "DAYTRADE_LOG_DIR": str(around.log_dir),
+            **_quotes(addresses, around),
+        }
+        yield Tier(name, "transaction", (), addresses[name], env, _simulated(around))
+
+
+def _trigger_servers(shape: Shape, addresses: Mapping[str, Address], around: Surroundings) -> Iterator[Tier]:
+    for name in _numbered("trigger", shape.trigger_servers):
+        env = {"DAYTRADE_DATABASE_URL": around.trigger_url, **_quotes(addresses, around)}
+        yield Tier(name, "trigger", (), addresses[name], env, _simulated(around))
+
+
+def _web_servers(shape: Shape, addresses: Mapping[str, Address]) -> Iterator[Tier]:
+    shards = _numbered("transaction", shape.shards)
+    for name in _numbered("webserver", shape.web_servers):
+        yield Tier(
+            name,
+            "webserver",
+            (),
+            addresses[name],
+            {"DAYTRADE_SHARDS": _list(shards, addresses)},
+            tuple(shards),
+        )
+
+
+def _balancer(shape: Shape, addresses: Mapping[str, Address]) -> Tier:
+    servers = _numbered("webserver", shape.web_servers)
+    env = {"DAYTRADE_WEB_SERVERS": _list(servers, addresses)}
+    return Tier(BALANCER, "loadbalancer", (), addresses[BALANCER], env, tuple(servers))
+
+
+def _simulated(around: Surroundings) -> tuple[str, ...]:
+    return () if around.quote_server else (QUOTE_SERVER,)
+
+
+def _quotes(addresses: Mapping[str, Address], around: Surroundings) -> dict[str, str]:
+    env = {
+        "DAYTRADE_REDIS_URL": around.redis_url,
+        "DAYTRADE_QUOTE_SERVER": str(around.quote_server or addresses[QUOTE_SERVER]),
+    }
+    if around.redis_password_file is not None:
+        env["DAYTRADE_REDIS_PASSWORD_FILE"] = str(around.redis_password_file)
+    return env
+
+
+def _list(tier_names: list[str], addresses: Mapping[str, Address]) -> str:
+    return ",".join(str(addresses[name]) for name in tier_names)
