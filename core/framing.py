@@ -15,7 +15,7 @@ from core.limits import MAX_FRAME_BYTES, MAX_LINE_BYTES, MAX_NUMBER
 
 
 class LineTooLong(ProtocolError):
-    """A line longer than the limit; the lines before it are in `lines`."""
+    """A line longer than the limit; the lines before it are in `lines`. The decoder is not to be fed again."""
 
     def __init__(self, lines: list[bytes]) -> None:
         super().__init__("line too long")
@@ -33,14 +33,11 @@ class LineDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines completed by `data`, without their LF. Raises LineTooLong when one exceeds the limit."""
-        lines = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
+        text = self._rest + data if self._rest else data
+        lines = text.split(b"\n")
+        if len(text) > self._limit and max(map(len, lines)) > self._limit:
+            raise LineTooLong(lines[: next(i for i, line in enumerate(lines) if len(line) > self._limit)])
         self._rest = lines.pop()
-        if len(data) + len(self._rest) > self._limit:
-            for index, line in enumerate(lines):
-                if len(line) > self._limit:
-                    raise LineTooLong(lines[:index])
-            if len(self._rest) > self._limit:
-                raise LineTooLong(lines)
         return lines
 
     @property
@@ -85,6 +82,7 @@ FRAME_HEADER: Final = struct.Struct(">IB")
 
 def encode_frame(kind: int, payload: bytes) -> bytes:
     """One frame as it goes over the wire."""
+    assert len(payload) < MAX_FRAME_BYTES, "a tier made a frame that no other would take"
     return FRAME_HEADER.pack(len(payload) + 1, kind) + payload
 
 
@@ -119,21 +117,22 @@ class FrameDecoder:
 # a frame can be understood by a web server that has just come up: u64 connection | u8 length of session | session | rest.
 
 LINK_LINES: Final = 1
-"""Rest: whole request lines, each with its number, LF-ended. Back: whole reply lines."""
+"""Rest: whole request lines, each with its number, LF-ended. Back: whole reply lines (and no session)."""
 LINK_HIGHEST: Final = 2
 """Ask for the session's highest number. Back: rest is that number in ASCII digits, 0 for a new session."""
 LINK_PING: Final = 3
 """Health check; the web server sends the frame back as it came."""
 LINK_UNAVAILABLE: Final = 4
 """Web server to balancer: the answer to LINK_HIGHEST cannot be had within the deadline."""
+LINK_RESENT: Final = 5
+"""As LINK_LINES, but another web server had these lines before: they may have taken effect, so none of them is BUSY."""
 
 _LINK_HEADER: Final = struct.Struct(">QB")
 
 
 def encode_link(kind: int, connection: int, session: bytes, rest: bytes) -> bytes:
     """One frame of the link between load balancer and web server."""
-    head = _LINK_HEADER.pack(connection, len(session))
-    return FRAME_HEADER.pack(1 + len(head) + len(session) + len(rest), kind) + head + session + rest
+    return encode_frame(kind, _LINK_HEADER.pack(connection, len(session)) + session + rest)
 
 
 def decode_link(payload: bytes) -> tuple[int, bytes, bytes]:
