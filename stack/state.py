@@ -89,7 +89,12 @@ def read_last(directory: Path) -> State | None:
 
 def write(directory: Path, state: State) -> None:
     """Says it, whole."""
-    secretfiles.write(directory / _FILE, msgspec.json.format(msgspec.json.encode(state)).decode() + "\n")
+    secretfiles.write(directory / _FILE, as_json(state))
+
+
+def as_json(state: State) -> str:
+    """Indented, with LF."""
+    return msgspec.json.format(msgspec.json.encode(state)).decode() + "\n"
 
 
 def remove(directory: Path) -> None:

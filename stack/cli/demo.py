@@ -1,0 +1,5 @@
+"""`demo`"""
+
+
+def demo() -> None:
+    """Shows the whole system at work."""

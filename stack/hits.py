@@ -1,0 +1,49 @@
+"""How often the quote server was hit: its simulator's own count, else what the database says."""
+
+import json
+import socket
+from typing import Final
+
+import psycopg
+
+from core.settings import Address
+from stack.errors import StackError
+from stack.state import State
+
+COST_CENTS: Final = 5
+"""USD 0.05 a hit (quote-server.md)."""
+_SECONDS: Final = 10.0
+_QUOTE_HIT: Final = 2
+
+
+def count(now: State) -> int:
+    """Hits so far of the quote server that this stack uses. Raises StackError when it cannot be asked."""
+    return _simulated(now.quote_control) if now.quote_control else _recorded(now.audit_url)
+
+
+def _simulated(control: str) -> int:
+    try:
+        with (
+            socket.create_connection(Address.parse(control), _SECONDS) as connection,
+            connection.makefile("rb") as file,
+        ):
+            return int(json.loads(file.read())["hits"])
+    except OSError as error:
+        raise StackError(
+            f"The quote server does not tell its hits at {control}, look whether it runs: {error}"
+        ) from error
+
+
+def _recorded(audit_url: str) -> int:
+    try:
+        with psycopg.connect(audit_url) as connection:
+            row = connection.execute("SELECT count(*) FROM audit WHERE kind = %s", (_QUOTE_HIT,)).fetchone()
+    except psycopg.OperationalError as error:
+        raise StackError(f"The database does not tell the hits, look whether it runs: {error}") from error
+    assert row is not None
+    return int(row[0])
+
+
+def cost_usd(hits: int) -> float:
+    """What that many hits cost, in dollars."""
+    return hits * COST_CENTS / 100
