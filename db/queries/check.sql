@@ -221,27 +221,35 @@ FULL JOIN (
 WHERE coalesce(reserved_shares, 0) <> coalesce(held, 0);
 
 -- name: i2_pendings
--- The account's pendings are those that the log has opened and not ended, with the shares and the price they were opened with.
+-- The account's pendings, oldest first, are those that the log has opened and not ended, as they were opened.
 SELECT format(
-    'a pending %s of %s (session %s, number %s) %s', side, username, session_id, number,
+    'pending %s %s of %s %s', side, place, username,
     CASE
-        WHEN a.symbol IS NULL THEN 'is open in the log and not in the account'
-        WHEN l.symbol IS NULL THEN 'is in the account and not open in the log'
-        ELSE format('has %s %s at %s in the account, %s %s at %s in the log', a.shares, a.symbol, a.price_cents, l.shares, l.symbol, l.price_cents)
+        WHEN a.symbol IS NULL THEN format('is open in the log (session %s, number %s) and not in the account', l.session_id, l.number)
+        WHEN l.symbol IS NULL THEN format('is in the account (session %s, number %s) and not open in the log', a.session_id, a.number)
+        ELSE format(
+            'is %s in the account, %s in the log',
+            (a.symbol, a.shares, a.price_cents, a.opened_ms, a.session_id, a.number),
+            (l.symbol, l.shares, l.price_cents, l.opened_ms, l.session_id, l.number)
+        )
     END
 )
 FROM (
     SELECT
-        username, side, pending ->> 0 AS symbol, (pending ->> 1)::bigint AS shares, (pending ->> 2)::bigint AS price_cents,
+        username, side, place, pending ->> 0 AS symbol, (pending ->> 1)::bigint AS shares, (pending ->> 2)::bigint AS price_cents,
         (pending ->> 3)::bigint AS opened_ms, (pending ->> 4)::bigint AS session_id, (pending ->> 5)::bigint AS number
     FROM account
     CROSS JOIN LATERAL (VALUES ('buy', buys), ('sell', sells)) AS stack (side, pendings)
-    CROSS JOIN LATERAL jsonb_array_elements(pendings) AS pending
+    CROSS JOIN LATERAL jsonb_array_elements(pendings) WITH ORDINALITY AS one (pending, place)
 ) AS a
 FULL JOIN (
-    SELECT username, side, session_id, number, symbol, shares, price_cents, opened_ms FROM pending_step WHERE opens AND is_last
-) AS l USING (username, side, session_id, number)
-WHERE (a.symbol, a.shares, a.price_cents, a.opened_ms) IS DISTINCT FROM (l.symbol, l.shares, l.price_cents, l.opened_ms);
+    SELECT
+        username, side, row_number() OVER (PARTITION BY username, side ORDER BY seq) AS place,
+        opened_symbol AS symbol, shares, price_cents, opened_ms, session_id, number
+    FROM pending_step WHERE opens AND is_last
+) AS l USING (username, side, place)
+WHERE (a.symbol, a.shares, a.price_cents, a.opened_ms, a.session_id, a.number)
+    IS DISTINCT FROM (l.symbol, l.shares, l.price_cents, l.opened_ms, l.session_id, l.number);
 
 -- name: i2_trigger_orders
 -- The trigger orders are those that the log has set and not ended; a sell's shares are reserved exactly while it is armed.
