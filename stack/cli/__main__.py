@@ -24,6 +24,7 @@ app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_
 app.command("up")(running.up)
 app.command("down")(running.down)
 app.command("status")(running.status)
+app.command("secrets")(running.secrets)
 app.command("replay")(replay.replay)
 workload_app.command("generate")(workloads.generate)
 log_app.command("check")(grade.log_check)

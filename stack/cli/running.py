@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stack import launcher, state
+from stack import containers, launcher, state
 from stack.state import State
 from stack.supervisor import Supervisor
 from stack.topology import Shape
@@ -78,3 +78,10 @@ def _show(now: State) -> None:
     console.print(
         f"clients: {now.balancer} (one command a line, for example `nc {now.balancer.replace(':', ' ')}`)"
     )
+
+
+def secrets() -> None:
+    """Makes the random passwords that docker-compose.yml mounts; those that are there stay."""
+    folder = state.ROOT / ".daytrade" / "compose"
+    for path in containers.write_secrets(folder):
+        print(path.relative_to(state.ROOT))

@@ -1,0 +1,22 @@
+# One image for every tier; docker-compose.yml says which one a container is.
+FROM python:3.11-slim-bookworm
+
+# The lock file of development, whole: what was tested is what runs. Every file is held against its hash.
+COPY requirements.lock /tmp/requirements.lock
+RUN pip install --no-cache-dir --require-hashes -r /tmp/requirements.lock && rm /tmp/requirements.lock
+
+# Any user may write audit logs: a container runs under the number of whoever owns the secrets.
+RUN mkdir -m 1777 /audit
+
+WORKDIR /daytrade
+COPY core core
+COPY db db
+COPY loadbalancer loadbalancer
+COPY quotecache quotecache
+COPY stack stack
+COPY transaction transaction
+COPY trigger trigger
+COPY webserver webserver
+
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/daytrade
+USER 1000:1000
