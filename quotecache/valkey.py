@@ -102,12 +102,19 @@ class SharedQuotes:
         await self._call(self._share, lambda: list(_pairs(symbols)), arguments)
 
     async def told(self) -> AsyncGenerator[list[Quote], None]:
-        """What others (and we) shared, from now on. First an empty list: from here on nothing is missed."""
+        """What others (and we) shared, from now on. First an empty list: from here on nothing is missed.
+
+        Begins with a call, so that this process counts as one that has been here, and notices at once that all was lost.
+        """
         try:
             async with self._redis.pubsub() as channel:
                 await channel.subscribe(self._channel)
                 async for message in channel.listen():
-                    yield _decode_many(message["data"]) if message["type"] == "message" else []
+                    if message["type"] == "message":
+                        yield _decode_many(message["data"])
+                    else:
+                        await self.ask([], 0)
+                        yield []
         except (LostConnection, TooLate, OSError) as error:
             raise Unavailable(f"cache: {error}") from error
 
