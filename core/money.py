@@ -9,6 +9,9 @@ _DECIMAL = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,2}))?\Z")
 
 def parse_decimal(text: str) -> int | None:
     """Cents of a well-formed decimal (`-?[0-9]{1,15}(\\.[0-9]{1,2})?`, commands.md); None for anything else."""
+    whole, _, fraction = text.partition(".")
+    if len(fraction) == 2 and 0 < len(whole) < 16 and text.isascii() and (whole + fraction).isdecimal():
+        return int(whole + fraction)  # the usual case, in half the time
     match = _DECIMAL.match(text)
     if match is None:
         return None
