@@ -113,6 +113,7 @@ class _Replay:
         self.session = session
         self.patience = options.get("patience") or Patience()
         self.reconnects = 0
+        self.buffer = memoryview(bytearray(_READ_BYTES))
         self._workload = workload
         self._window = options.get("window", 1)
         self._on_progress = options.get("on_progress")
@@ -127,7 +128,6 @@ class _Replay:
 
     async def run(self) -> Result:
         """Until everything is answered. Raises ReplayFailed."""
-        self._recorder.start(perf_counter_ns())
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(lane.run()) for lane in self._lanes if not self.plan.done]
@@ -144,6 +144,11 @@ class _Replay:
                 self._retry_timer.cancel()
         return self._result()
 
+    def connected(self) -> None:
+        """A lane is about to send; the first time this is the start of the measurement."""
+        if not self._recorder.start_ns:
+            self._recorder.start(perf_counter_ns())
+
     def received(self, lane: int, replies: list[tuple[bytes, bytes]], lines: bytes) -> None:
         """Replies came on a lane. Raises ProtocolError when one of them answers nothing."""
         now_ns = perf_counter_ns()
@@ -158,7 +163,7 @@ class _Replay:
         if self._replies is not None:
             self._replies.extend(lines.split(b"\n")[:-1])
         self._dumps.look(replies, lines)
-        if self.plan.has_refused:
+        if self.plan.refused_users:
             self._retry_later(reset=bool(latencies_ns))
         if self.plan.done:
             self._finished.set()
@@ -177,7 +182,7 @@ class _Replay:
         self._retry_timer = None
         for lane in self._lanes:
             lane.retry()
-        if self.plan.has_refused:
+        if self.plan.refused_users:
             self._retry_later(reset=False)
 
     async def _watch(self) -> None:
@@ -194,7 +199,8 @@ class _Replay:
 
     def _report_progress(self) -> None:
         if self._on_progress is not None:
-            seconds = (perf_counter_ns() - self._recorder.start_ns) / 1e9
+            start_ns = self._recorder.start_ns
+            seconds = (perf_counter_ns() - start_ns) / 1e9 if start_ns else 0.0
             self._on_progress(Progress(self.plan.answered_count, self.plan.total, seconds, self.reconnects))
 
     def _result(self) -> Result:

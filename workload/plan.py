@@ -68,6 +68,8 @@ class Plan:
         self._ready: list[deque[_Queue]] = [deque() for _ in range(lanes)]
         self._refused: list[deque[_Queue]] = [deque() for _ in range(lanes)]
         """Users whose BUSY lines can be sent again, because nothing else of theirs is outstanding."""
+        self.refused_users = 0
+        """How many those are: with some, the driver calls `retry` after a pause."""
         self._left = 0
         self._open_next_segment()
 
@@ -131,6 +133,7 @@ class Plan:
                     ready.append(queue)
             if queue.again and not queue.in_flight:
                 self._refused[lane].append(queue)
+                self.refused_users += 1
         self.answered_count += len(latencies_ns)
         self._left -= len(latencies_ns)
         if not self._left:
@@ -141,11 +144,6 @@ class Plan:
         """Everything outstanding on this lane in the order in which it was sent: for a new connection in place of a lost one."""
         return b"".join(_line(number, ticket) for number, ticket in self._outstanding[lane].items())
 
-    @property
-    def has_refused(self) -> bool:
-        """Some lines answered BUSY are waiting for `retry`."""
-        return any(self._refused)
-
     def retry(self, lane: int) -> bytes:
         """Lines of this lane that were answered BUSY, to be sent once more; each user's in order."""
         refused = self._refused[lane]
@@ -153,6 +151,7 @@ class Plan:
         chunk: list[bytearray] = []
         while refused:
             queue = refused.popleft()
+            self.refused_users -= 1
             for index, sent_ns in sorted(queue.again):
                 outstanding[queue.lines.numbers[index]] = (queue, sent_ns, index)
                 chunk.append(queue.lines.slice(index, index + 1))
