@@ -6,10 +6,12 @@ BEGIN
         'GRANT CONNECT ON DATABASE %I TO daytrade_owner, daytrade_transaction, daytrade_trigger, daytrade_audit',
         current_database()
     );
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO daytrade_audit', current_database());
 END
 $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, daytrade_transaction, daytrade_trigger, daytrade_audit;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, daytrade_transaction, daytrade_trigger, daytrade_audit;
 GRANT USAGE ON SCHEMA public TO daytrade_transaction, daytrade_trigger, daytrade_audit;
 
 -- The transaction servers. What is written once (sessions, requests, events) can neither be changed nor removed.
@@ -22,6 +24,7 @@ GRANT SELECT, UPDATE ON account TO daytrade_trigger;
 GRANT SELECT, INSERT, UPDATE ON holding, quote TO daytrade_trigger;
 GRANT SELECT, DELETE ON trigger_order TO daytrade_trigger;
 GRANT INSERT ON audit TO daytrade_trigger;
+GRANT EXECUTE ON FUNCTION lock_accounts, fire_triggers TO daytrade_trigger;
 
--- Dumps and checks.
+-- Dumps and checks (whose intermediate results are temporary tables).
 GRANT SELECT ON session, command, audit, account, holding, trigger_order, quote TO daytrade_audit;

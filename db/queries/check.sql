@@ -150,6 +150,21 @@ SELECT
     END AS fired_shares
 FROM standing;
 
+-- name: prepare_account_step
+-- Each account's events in their order, from the ADD that created it. (What a user asked before that stands in no account:
+-- its numbers begin again when a server does.)
+CREATE TEMPORARY TABLE account_step ON COMMIT DROP AS
+WITH born AS (
+    SELECT DISTINCT ON (username) username, timestamp_ms, seq
+    FROM event WHERE command = 'ADD' AND error IS NULL ORDER BY username, timestamp_ms, seq
+)
+SELECT
+    e.username, e.seq, e.timestamp_ms, lag(e.seq) OVER own AS previous_seq, lag(e.timestamp_ms) OVER own AS previous_ms,
+    lead(e.seq) OVER own IS NULL AS is_last
+FROM event AS e JOIN born AS b USING (username)
+WHERE (e.timestamp_ms, e.seq) >= (b.timestamp_ms, b.seq)
+WINDOW own AS (PARTITION BY e.username ORDER BY e.seq);
+
 -- name: i1_cash
 -- Cash is what came less what left.
 SELECT format('%s has %s cents in cash, the events give %s', username, coalesce(cash_cents, 0), coalesce(cents, 0))
@@ -345,19 +360,9 @@ WHERE error IS NULL AND NOT coalesce(
     END, false);
 
 -- name: i4_sequence
--- From the ADD that created the account, its events are numbered without a gap and without a double, and time never goes
--- back. (What a user asked before that stands in no account: its numbers begin again when a server does.)
-WITH born AS (
-    SELECT DISTINCT ON (username) username, timestamp_ms, seq
-    FROM event WHERE command = 'ADD' AND error IS NULL ORDER BY username, timestamp_ms, seq
-), ordered AS (
-    SELECT e.username, e.seq, e.timestamp_ms, lag(e.seq) OVER own AS previous_seq, lag(e.timestamp_ms) OVER own AS previous_ms
-    FROM event AS e JOIN born AS b USING (username)
-    WHERE (e.timestamp_ms, e.seq) >= (b.timestamp_ms, b.seq)
-    WINDOW own AS (PARTITION BY username ORDER BY e.seq)
-)
+-- An account's events are numbered without a gap and without a double, and time never goes back.
 SELECT format('event %s of %s at %s ms follows event %s at %s ms', seq, username, timestamp_ms, previous_seq, previous_ms)
-FROM ordered
+FROM account_step
 WHERE seq <> previous_seq + 1 OR timestamp_ms < previous_ms;
 
 -- name: i4_accounts
@@ -367,12 +372,7 @@ SELECT format(
     coalesce(a.seq::text, '(none)'), a.timestamp_ms, coalesce(e.seq::text, '(none)'), e.timestamp_ms
 )
 FROM account AS a
-FULL JOIN (
-    SELECT DISTINCT ON (username) username, seq, timestamp_ms
-    FROM event
-    WHERE username IN (SELECT username FROM event WHERE command = 'ADD' AND error IS NULL)
-    ORDER BY username, timestamp_ms DESC, seq DESC
-) AS e USING (username)
+FULL JOIN (SELECT username, seq, timestamp_ms FROM account_step WHERE is_last) AS e USING (username)
 WHERE (a.seq, a.timestamp_ms) IS DISTINCT FROM (e.seq, e.timestamp_ms);
 
 -- name: i5_once
