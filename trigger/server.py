@@ -1,6 +1,7 @@
 """A trigger server as a process. Any number of them may run beside each other; each trigger is fired by one of them, once."""
 
 import asyncio
+from typing import Final
 
 from core import log
 from core.clock import SystemClock
@@ -14,7 +15,9 @@ from quotecache.source import QuoteSource
 from quotecache.valkey import connect
 from trigger.watch import Watch
 
-_RETRY_DATABASE_S = 0.2
+_RETRY_DATABASE_S: Final = 0.2
+_STOP_WITHIN_S: Final = 2.0
+"""How long a clean stop waits for what is being fired; what is cut off then has happened or not, like everything here."""
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
@@ -60,8 +63,10 @@ async def _serve(settings: Settings, pool: Pool, stop: asyncio.Event) -> None:
     health = spawn(_health(settings, watch), "health")
     await stop.wait()
     watch.on_stop()
-    await watching
-    health.cancel()
+    await asyncio.wait({watching}, timeout=_STOP_WITHIN_S)
+    for task in (watching, health):
+        task.cancel()
+    await asyncio.gather(watching, health, return_exceptions=True)
     await quotes.stop()
 
 
