@@ -54,8 +54,8 @@ MAX_BATCH_COMMANDS = 2_000
 MAX_CACHED_ACCOUNTS = 200_000
 """Accounts a transaction shard keeps in memory; the least recently used leave first."""
 
-MAX_REMEMBERED_NUMBERS = 65_536
-"""Numbers a transaction shard remembers per session; older ones are looked up in the database."""
+MAX_REMEMBERED_NUMBERS = 262_144
+"""Numbers a transaction shard remembers, shared out among its sessions; the others are looked up in the database."""
 
 MAX_SESSIONS_REMEMBERED = 10_000
 """Sessions a transaction shard remembers; the least recently used leave first."""
@@ -99,14 +99,19 @@ DRAIN_DEADLINE_MS = 5_000
 HISTORY_LENGTH = 10
 """Newest commands that DISPLAY_SUMMARY shows."""
 
+MAX_PENDINGS_SHOWN = 1_000
+"""Pending buys, and pending sells, that DISPLAY_SUMMARY shows: the newest, and how many there are besides."""
+
 MAX_CASH_CENTS = 4 * 10**18
-"""An ADD that would lift an account over this is refused: half of what a bigint holds, the rest is room for sales."""
+"""An ADD or COMMIT_SELL that would lift an account's cash and reserve over this is refused (BAD_AMOUNT), and a sell trigger
+does not fire: half of what a bigint holds, so that a reserve can always return."""
 
 DATABASE_WAIT_MS = 5_000
 """A tier waits this long for a connection to the database before it says Unavailable."""
 
 MAX_SHARES = 4 * 10**18
-"""A buy trigger that would lift a holding over this does not fire; a bigint holds twice as much."""
+"""A COMMIT_BUY that would lift a holding over this is refused (BAD_AMOUNT), and a buy trigger does not fire; a bigint holds
+twice as much."""
 
 MAX_FIRES_FOUND = 10_000
 """Triggers whose price is reached that a trigger server takes up at once; the others come next."""

@@ -16,8 +16,14 @@ from core.limits import HISTORY_LENGTH
 BUY_SIDE: Final = 1
 SELL_SIDE: Final = 2
 
-_OUTCOMES: Final = ("OK", *sorted(errors.CODES))
-_OUTCOME_CODE: Final = {name: code for code, name in enumerate(_OUTCOMES)}
+OUTCOMES: Final = (
+    "OK", errors.BAD_AMOUNT, errors.BAD_FILENAME, errors.BAD_REQUEST, errors.BAD_SYMBOL, errors.BAD_USER, errors.BUSY,
+    errors.EXPIRED, errors.FORBIDDEN, errors.INSUFFICIENT_FUNDS, errors.INSUFFICIENT_SHARES, errors.NOTHING_PENDING,
+    errors.NOT_SET, errors.NO_AMOUNT_SET, errors.QUOTE_UNAVAILABLE, errors.REUSED_NUMBER, errors.TOO_SMALL,
+    errors.UNKNOWN_COMMAND, errors.UNKNOWN_USER,
+)  # fmt: skip
+"""An outcome's place here stands for it in stored histories: only ever to be added to at the end, below _COUNT_STRIDE."""
+_OUTCOME_CODE: Final = {name: code for code, name in enumerate(OUTCOMES)}
 _COMMAND_NAMES: Final = ("", *commands.ARGUMENTS)
 _COUNT_STRIDE: Final = 32
 """A count's key is command code * 32 + outcome code: one small integer, so that the history stays a few hundred bytes."""
@@ -95,7 +101,7 @@ class History(Struct, array_like=True):
         named: dict[str, dict[str, int]] = {}
         for key, count in sorted(self.counts.items()):
             command, outcome = divmod(key, _COUNT_STRIDE)
-            named.setdefault(_COMMAND_NAMES[command], {})[_OUTCOMES[outcome]] = count
+            named.setdefault(_COMMAND_NAMES[command], {})[OUTCOMES[outcome]] = count
         return named
 
 
@@ -106,7 +112,7 @@ def command_name(code: int) -> str:
 
 def outcome_name(code: int) -> str:
     """`OK` or the refusal's code."""
-    return _OUTCOMES[code]
+    return OUTCOMES[code]
 
 
 class Account:
@@ -174,6 +180,16 @@ class Account:
         self.reserved_cents += reserved
         assert self.cash_cents >= 0, f"{self.user}: cash {self.cash_cents}"
         assert self.reserved_cents >= 0, f"{self.user}: reserved cash {self.reserved_cents}"
+
+    def take_buy(self) -> None:
+        """The newest pending buy leaves, by its COMMIT or CANCEL."""
+        self.buys.pop()
+        self.buy_expired = False
+
+    def take_sell(self) -> None:
+        """The newest pending sell leaves, by its COMMIT or CANCEL."""
+        self.sells.pop()
+        self.sell_expired = False
 
     def set_trigger(self, symbol: str, side: int, order: TriggerOrder | None) -> None:
         """Puts, replaces or (None) removes the trigger order of a symbol and side."""

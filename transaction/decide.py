@@ -58,17 +58,25 @@ def needs_price(account: Account, request: Request) -> bool:
 def expire(account: Account, now_ms: int, life_ms: int) -> list[AuditRow]:
     """Returns the reserves of pendings older than `life_ms` at `now_ms`; the audit rows of those expiries, oldest first."""
     rows: list[AuditRow] = []
-    while account.buys and now_ms - account.buys[0].timestamp_ms > life_ms:
-        pending = account.buys.pop(0)
+    for pending in _overdue(account.buys, now_ms - life_ms):
         account.move_cash(pending.value_cents, -pending.value_cents)
         account.buy_expired = True
         rows.append(_expiry(account, c.CANCEL_BUY, pending, now_ms, pending.value_cents))
-    while account.sells and now_ms - account.sells[0].timestamp_ms > life_ms:
-        pending = account.sells.pop(0)
+    for pending in _overdue(account.sells, now_ms - life_ms):
         account.move_shares(pending.symbol, pending.shares, -pending.shares)
         account.sell_expired = True
         rows.append(_expiry(account, c.CANCEL_SELL, pending, now_ms, 0))
     return rows
+
+
+def _overdue(pendings: list[Pending], oldest_ms: int) -> list[Pending]:
+    """Takes out those from before `oldest_ms`. They are the first: an account's timestamps never decrease."""
+    count = 0
+    while count < len(pendings) and pendings[count].timestamp_ms < oldest_ms:
+        count += 1
+    overdue = pendings[:count]
+    del pendings[:count]
+    return overdue
 
 
 def _expiry(account: Account, command: str, pending: Pending, now_ms: int, added_cents: int) -> AuditRow:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from core import commands as c
 from core import errors
 from core.codec import Request
-from core.limits import MAX_CASH_CENTS
+from core.limits import MAX_CASH_CENTS, MAX_SHARES
 from core.money import format_cents
 from transaction.account import BUY_SIDE, SELL_SIDE, Account, Pending, TriggerOrder
 from transaction.summary import summary
@@ -88,10 +88,21 @@ def _trade(pending: Pending, sum_name: str) -> str:
     )
 
 
+def _room_for_cash(account: Account, cents: int) -> None:
+    """Cash may come as long as it and the reserve, which may return to it, stay within what a column holds."""
+    if account.cash_cents + account.reserved_cents + cents > MAX_CASH_CENTS:
+        raise Refused(errors.BAD_AMOUNT, "the account cannot hold so much cash")
+
+
+def _room_for_shares(account: Account, symbol: str, shares: int) -> None:
+    holding = account.holdings.get(symbol)
+    if holding is not None and holding.free + holding.reserved + shares > MAX_SHARES:
+        raise Refused(errors.BAD_AMOUNT, f"the account cannot hold so many shares of {symbol}")
+
+
 def _add(account: Account, context: Context) -> Effect:
     amount = context.amount
-    if account.cash_cents + amount > MAX_CASH_CENTS:
-        raise Refused(errors.BAD_AMOUNT, "the account cannot hold so much cash")
+    _room_for_cash(account, amount)
     account.exists = True
     account.move_cash(amount, 0)
     return Effect(_cash(account), added_cents=amount)
@@ -148,16 +159,25 @@ def _pending(context: Context, shares: int) -> Pending:
 
 def _newest(pendings: list[Pending], expired: bool, kind: str) -> Pending:
     if pendings:
-        return pendings.pop()
+        return pendings[-1]
     if expired:
         raise Refused(errors.EXPIRED, f"the pending {kind} is older than its life")
     raise Refused(errors.NOTHING_PENDING, f"no {kind} is pending")
 
 
+def _newest_buy(account: Account) -> Pending:
+    return _newest(account.buys, account.buy_expired, "buy")
+
+
+def _newest_sell(account: Account) -> Pending:
+    return _newest(account.sells, account.sell_expired, "sell")
+
+
 def _commit_buy(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest(account.buys, account.buy_expired, "buy")
-    account.buy_expired = False
+    pending = _newest_buy(account)
+    _room_for_shares(account, pending.symbol, pending.shares)
+    account.take_buy()
     account.move_cash(0, -pending.value_cents)
     account.move_shares(pending.symbol, pending.shares, 0)
     return Effect(f"{_trade(pending, 'cost')},{_cash(account)}")
@@ -165,16 +185,17 @@ def _commit_buy(account: Account, context: Context) -> Effect:
 
 def _cancel_buy(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest(account.buys, account.buy_expired, "buy")
-    account.buy_expired = False
+    pending = _newest_buy(account)
+    account.take_buy()
     account.move_cash(pending.value_cents, -pending.value_cents)
     return Effect(f"{_trade(pending, 'returned')},{_cash(account)}", added_cents=pending.value_cents)
 
 
 def _commit_sell(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest(account.sells, account.sell_expired, "sell")
-    account.sell_expired = False
+    pending = _newest_sell(account)
+    _room_for_cash(account, pending.value_cents)
+    account.take_sell()
     account.move_shares(pending.symbol, 0, -pending.shares)
     account.move_cash(pending.value_cents, 0)
     return Effect(f"{_trade(pending, 'proceeds')},{_cash(account)}", added_cents=pending.value_cents)
@@ -182,8 +203,8 @@ def _commit_sell(account: Account, context: Context) -> Effect:
 
 def _cancel_sell(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest(account.sells, account.sell_expired, "sell")
-    account.sell_expired = False
+    pending = _newest_sell(account)
+    account.take_sell()
     account.move_shares(pending.symbol, pending.shares, -pending.shares)
     return Effect(f'"symbol":"{pending.symbol}","shares":{pending.shares}')
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from core.limits import MAX_PENDINGS_SHOWN
 from core.money import format_cents
 from transaction.account import BUY_SIDE, Account, Pending, command_name, outcome_name
 
@@ -19,8 +20,11 @@ def summary(account: Account) -> str:
             for symbol, holding in sorted(account.holdings.items())
             if holding.free or holding.reserved
         },
-        "pending_buys": [_pending(pending) for pending in reversed(account.buys)],
-        "pending_sells": [_pending(pending) for pending in reversed(account.sells)],
+        "pending_buys": _newest(account.buys),
+        "pending_sells": _newest(account.sells),
+        "pendings_not_shown": sum(
+            max(0, len(pendings) - MAX_PENDINGS_SHOWN) for pendings in (account.buys, account.sells)
+        ),
         "triggers": [
             {
                 "side": "buy" if side == BUY_SIDE else "sell",
@@ -47,6 +51,10 @@ def summary(account: Account) -> str:
         },
     }
     return _encoder.encode(fields)[1:-1].decode()
+
+
+def _newest(pendings: list[Pending]) -> list[dict[str, object]]:
+    return [_pending(pending) for pending in reversed(pendings[-MAX_PENDINGS_SHOWN:])]
 
 
 def _pending(pending: Pending) -> dict[str, object]:
