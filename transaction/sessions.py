@@ -1,6 +1,7 @@
 """Which request numbers a shard has seen, so that a repeat is noticed without asking the database each time.
 
-The primary key of the command table is what makes a repeat harmless; this only decides when it is worth a look-up.
+The primary key of the command table is what makes a repeat harmless; this only decides when it is worth a look-up. So it
+may forget, and does: what it remembers is bounded, and shared out among the sessions.
 """
 
 from core.limits import MAX_REMEMBERED_NUMBERS, MAX_SESSIONS_REMEMBERED
@@ -9,11 +10,12 @@ from core.limits import MAX_REMEMBERED_NUMBERS, MAX_SESSIONS_REMEMBERED
 class Session:
     """The numbers of one session. Those up to `floor` may be in the database; of the later ones this shard knows its own."""
 
-    __slots__ = ("_seen", "floor", "session_id")
+    __slots__ = ("_book", "_seen", "floor", "session_id")
 
-    def __init__(self, session_id: int, floor: int) -> None:
+    def __init__(self, session_id: int, floor: int, book: "Sessions | None" = None) -> None:
         self.session_id = session_id
         self.floor = floor
+        self._book = book or Sessions()
         self._seen: set[int] = set()
 
     def may_be_known(self, number: int) -> bool:
@@ -21,11 +23,11 @@ class Session:
         return number <= self.floor or number in self._seen
 
     def remember(self, number: int) -> None:
-        """The number was committed. When too many are remembered, the lower half falls under the floor."""
+        """The number is in the database. When too many are remembered, the lower half falls under the floor."""
         if number > self.floor:
             seen = self._seen
             seen.add(number)
-            if len(seen) > MAX_REMEMBERED_NUMBERS:
+            if len(seen) > self._book.share:
                 self.floor = sorted(seen)[len(seen) // 2]
                 self._seen = {one for one in seen if one > self.floor}
 
@@ -40,12 +42,16 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Session] = {}
+        self.share = MAX_REMEMBERED_NUMBERS
+        """How many numbers each session may remember; the more sessions, the fewer."""
 
     def get(self, name: str) -> Session | None:
         return self._by_name.get(name)
 
-    def put(self, name: str, session: Session) -> None:
-        """Remembers a session; forgets the oldest ones over the limit."""
+    def put(self, name: str, session_id: int, floor: int) -> Session:
+        """Remembers a session whose highest number in the database is `floor`; forgets the oldest ones over the limit."""
         while len(self._by_name) >= MAX_SESSIONS_REMEMBERED:
             del self._by_name[next(iter(self._by_name))]
-        self._by_name[name] = session
+        session = self._by_name[name] = Session(session_id, floor, self)
+        self.share = MAX_REMEMBERED_NUMBERS // len(self._by_name)
+        return session
