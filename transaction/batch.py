@@ -4,14 +4,24 @@ Pure: accounts, quotes and the time are given; what comes out is decided entries
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from core import commands as c
 from core import errors
 from core.codec import Request
 from core.limits import PENDING_LIFE_MS
 from transaction.account import Account
-from transaction.columns import StoredRow, account_columns, holding_columns, row_columns, trigger_columns
+from transaction.columns import (
+    SEPARATOR,
+    StoredRow,
+    account_columns,
+    holding_columns,
+    row_columns,
+    text_column,
+    trigger_columns,
+)
 from transaction.decide import decide, decide_again, expire, needs_price, refusal_of, refusal_reply
 from transaction.rules import Context, Price
 from transaction.sessions import Session
@@ -81,7 +91,7 @@ class Entry:
 class Batch:
     """Decides entries one after the other over accounts, and collects what has to be written.
 
-    `accounts` holds every user of the batch. `quote` answers (symbol, now_ms) with a usable quote or None.
+    `accounts` holds every user of the batch, and is nobody else's. `quote` answers (symbol, now_ms) with a usable quote or None.
     """
 
     def __init__(
@@ -91,12 +101,13 @@ class Batch:
         now_ms: int,
         pending_life_ms: int = PENDING_LIFE_MS,
     ) -> None:
-        self._accounts = accounts
+        self.accounts = accounts
         self._quote = quote
         self._now_ms = now_ms
         self._pending_life_ms = pending_life_ms
         self._first: dict[tuple[int, int], Entry] = {}
         self.decided: list[Entry] = []
+        """In order, also those without a request."""
         self.rows: list[StoredRow] = []
         """What goes to the audit table, in order; with a command also its request and the reply that repeats get."""
         self.changed: dict[str, Account] = {}
@@ -105,13 +116,11 @@ class Batch:
     def decide(self, entry: Entry) -> str | None:
         """Decides one entry. Returns the symbol it must wait for (nothing was decided then), else None."""
         request = entry.request
-        account = self._accounts[entry.user]
+        account = self.accounts[entry.user]
         now_ms = max(self._now_ms, account.timestamp_ms)
         if account.buys or account.sells:
             self._expire(account, now_ms)
-        if request is None:
-            return None
-        if entry.answered:
+        if request is None or entry.answered:
             self.decided.append(entry)
             return None
         if not request.command:
@@ -174,7 +183,9 @@ class Batch:
 
     def columns(self) -> dict[str, str]:
         """The parameters of the statement `commit_batch`: each a column as text, elements separated (see `text_column`)."""
+        strangers = [user for user, account in self.accounts.items() if user and not account.exists]
         return {
+            "stranger_user": text_column(strangers),
             **account_columns(self.changed.values()),
             **holding_columns(self.changed.values()),
             **trigger_columns(self.changed.values()),
@@ -189,6 +200,21 @@ class Batch:
                 account.changed_holdings.clear()
             if account.changed_triggers:
                 account.changed_triggers.clear()
+
+
+def storable(request: Request) -> Request:
+    """The request, its free texts without the two characters that a text column cannot carry."""
+    if _is_storable(request.body) and _is_storable(request.refusal):
+        return request
+    body, refusal = (text.translate(_REPLACED) for text in (request.body, request.refusal))
+    return msgspec.structs.replace(request, body=body, refusal=refusal)
+
+
+def _is_storable(text: str) -> bool:
+    return SEPARATOR not in text and "\0" not in text
+
+
+_REPLACED: Final = {ord(SEPARATOR): "\ufffd", 0: "\ufffd"}
 
 
 def reused_number() -> str:

@@ -5,7 +5,7 @@ their queue, so that their commands keep their order; all other users go on.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from transaction.batch import Entry
 
@@ -41,13 +41,10 @@ class Parking:
         self._queues[user].append(entry)
         self._count += 1
 
-    def queue(self, user: str) -> Iterable[Entry]:
-        """What waits behind a user, in order; empty when the user does not wait."""
-        return self._queues.get(user, ())
-
-    def symbols(self) -> list[str]:
-        """Symbols that somebody waits for."""
-        return [symbol for symbol in self._waiting if symbol != DUMP]
+    def entries(self) -> Iterator[Entry]:
+        """Everything that waits."""
+        for queue in self._queues.values():
+            yield from queue
 
     def users(self, symbol: str) -> list[str]:
         """Users who wait for this symbol."""

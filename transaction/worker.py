@@ -7,7 +7,9 @@ somebody else changed meanwhile is decided again under a lock, so that nobody is
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Protocol
 
 from core import commands as c
@@ -18,9 +20,9 @@ from core.errors import Unavailable
 from core.limits import MAX_BATCH_COMMANDS, MAX_CACHED_ACCOUNTS
 from quotecache.freshness import Asker, Quote
 from transaction.account import Account
-from transaction.batch import Batch, Entry, reused_number
+from transaction.batch import Batch, Entry, reused_number, storable
 from transaction.parking import DUMP, Parking
-from transaction.sessions import Session, Sessions
+from transaction.sessions import Sessions
 from transaction.store import NumberTaken, Store
 
 RETRY_AFTER_MS = 50
@@ -62,32 +64,35 @@ class Worker:
         self._ready: deque[Entry] = deque()
         """Taken before the queue: what waited aside or has to be done again. Always put in at the front (order!)."""
         self._current: list[Entry] = []
+        """Being prepared, decided or committed. An entry is in one place: here, in a queue or parked."""
         self._parking = Parking()
         self._sessions = Sessions()
         self._accounts: dict[str, Account] = {}
+        """As they stand in the database, the least recently used first. A batch takes its own out and puts them back when
+        it is durable, so that one that fails leaves nothing behind here."""
         self._newcomers: dict[str, tuple[int, int]] = {}
         """Users without an account: sequence and timestamp of their newest event."""
         self._oldest_pending: dict[str, int] = {}
         self._wake = asyncio.Event()
         self.conflicts = 0
         """Accounts that somebody else changed between our read and our write."""
-        self.now_ms = 0
-        """The newest clock reading of a batch; never goes back while the process lives."""
+        self._dumping = 0
 
     @property
     def waiting(self) -> int:
         """Requests that are not answered yet."""
-        return len(self._queue) + len(self._ready) + len(self._current) + len(self._parking)
+        return len(self._queue) + len(self._ready) + len(self._current) + len(self._parking) + self._dumping
 
     def arrive(self, link: Link, requests: list[Request]) -> None:
         """Requests of a web server, in its order."""
-        self._queue.extend([Entry(request, link, request.user) for request in requests])
+        self._queue.extend([Entry(storable(request), link, request.user) for request in requests])
         self._wake.set()
 
     def highest(self, session: str) -> int:
         """The highest number of this session that this process knows of, also of requests not decided yet."""
         known = self._sessions.get(session)
-        requests = [entry.request for part in (self._queue, self._ready, self._current) for entry in part]
+        entries = chain(self._queue, self._ready, self._current, self._parking.entries())
+        requests = [entry.request for entry in entries]
         numbers = [request.number for request in requests if request and request.session == session]
         return max([known.highest if known else 0, *numbers])
 
@@ -104,7 +109,8 @@ class Worker:
         self._put_back(entries)
 
     def dumped(self, entry: Entry) -> None:
-        """A user's dump is written and answered: their later commands go on."""
+        """A dump is written and answered: that user's later commands go on."""
+        self._dumping -= 1
         if entry.user:
             self._put_back(self._parking.release_user(entry.user))
 
@@ -123,9 +129,7 @@ class Worker:
         due = [user for user, oldest_ms in self._oldest_pending.items() if oldest_ms < limit]
         for user in due:
             del self._oldest_pending[user]
-        if due:
-            self._queue.extend([Entry(None, None, user) for user in due])
-            self._wake.set()
+        self._put_back([Entry(None, None, user) for user in due])
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -135,15 +139,18 @@ class Worker:
             if not self._current:
                 self._wake.clear()
                 continue
+            pause_ms = 0
             try:
                 await self._process(self._current)
+            except NumberTaken:
+                self._put_back(self._current)
             except Unavailable as error:
                 log.get_logger().warning("database away", error=str(error), waiting=self.waiting)
-                self._again(self._current)
-                await asyncio.sleep(RETRY_AFTER_MS / 1000)
-            except NumberTaken:
-                self._again(self._current)
+                self._put_back(self._current)
+                pause_ms = RETRY_AFTER_MS
             self._current = []
+            if pause_ms:
+                await asyncio.sleep(pause_ms / 1000)
 
     def _take(self) -> list[Entry]:
         entries: list[Entry] = []
@@ -157,38 +164,45 @@ class Worker:
             self._ready.extendleft(reversed(entries))
             self._wake.set()
 
-    def _again(self, entries: list[Entry]) -> None:
-        """Nothing is known of these entries' commit: their accounts are read again, their numbers looked up first."""
-        users = {entry.user for entry in entries}
-        self.forget(users)
-        self._put_back(self._with_parked(self._doubted(entries), users))
-
-    def _doubted(self, entries: list[Entry]) -> list[Entry]:
-        """The entries that are not waiting aside, to be decided anew."""
-        parked = {
-            id(entry) for user in {entry.user for entry in entries} for entry in self._parking.queue(user)
-        }
-        doubted = [entry for entry in entries if id(entry) not in parked]
-        for entry in doubted:
-            entry.doubtful = not entry.answered
-        return doubted
-
-    def _with_parked(self, entries: list[Entry], users: Iterable[str]) -> list[Entry]:
-        """The entries, and behind them what waits aside of the same users: it came later."""
-        for user in users:
-            if user in self._parking:
-                entries.extend(self._parking.release_user(user))
-        return entries
-
     async def _process(self, entries: list[Entry]) -> None:
-        await self._prepare(entries)
         batch = await self._decided(entries)
-        conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
-        self._settle(batch, conflicts)
-        if conflicts:
-            again = [entry for entry in batch.decided if entry.user in conflicts]
-            self._current = again = self._with_parked(self._doubted(again), conflicts)
-            await self._decide_under_lock(again)
+        with self._in_doubt():
+            conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
+        self._current = self._settle(batch, conflicts)
+        if self._current:
+            self._current = self._doubted(self._current)
+            await self._decide_under_lock()
+
+    async def _decide_under_lock(self) -> None:
+        """Users in conflict: read, decided and written in one transaction in which nobody else can change them."""
+        users = sorted({entry.user for entry in self._current})
+        with self._in_doubt():
+            async with self._store.locked(users):
+                batch = await self._decided(self._current)
+                conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
+        self._put_back(self._doubted(self._settle(batch, conflicts)))
+
+    @contextmanager
+    def _in_doubt(self) -> Iterator[None]:
+        """When the block fails, what was decided may be in the database or not."""
+        try:
+            yield
+        except (Unavailable, NumberTaken):
+            self._current = self._doubted(self._current)
+            raise
+
+    def _doubted(self, decided: list[Entry]) -> list[Entry]:
+        """Decided entries to be decided anew, their numbers looked up first; behind them what their users parked in this batch.
+
+        (Nothing is decided of a user who had parked before it. They are left alone: a dump may be under way.)
+        """
+        users: dict[str, None] = {}
+        for entry in decided:
+            entry.doubtful = not entry.answered
+            if entry.request is not None:
+                users[entry.user] = None
+        parked = [self._parking.release_user(user) for user in users if user in self._parking]
+        return [*decided, *chain.from_iterable(parked)]
 
     async def _prepare(self, entries: list[Entry]) -> None:
         """Sessions get their numbers, and repeats the replies they had."""
@@ -208,20 +222,18 @@ class Worker:
     async def _find_sessions(self, entries: list[Entry]) -> None:
         names: set[str] = set()
         for entry in entries:
-            if entry.session is None and entry.request is not None:
+            if entry.session is None and entry.request is not None and entry.request.command:
                 entry.session = self._sessions.get(entry.request.session)
                 if entry.session is None:
                     names.add(entry.request.session)
         if not names:
             return
         found = {
-            name: Session(stored.session_id, stored.highest)
+            name: self._sessions.put(name, stored.session_id, stored.highest)
             for name, stored in (await self._store.sessions(sorted(names))).items()
         }
-        for name, session in found.items():
-            self._sessions.put(name, session)
         for entry in entries:
-            if entry.session is None and entry.request is not None:
+            if entry.session is None and entry.request is not None and entry.request.command:
                 entry.session = found[entry.request.session]
 
     async def _find_replies(self, entries: list[Entry]) -> None:
@@ -235,32 +247,35 @@ class Worker:
                 entry.answered, entry.reply = True, reused_number()
             elif known.reply is None:
                 entry.repeat = True
+                # Nothing is written, so nothing would tell that our copy is old.
+                self._accounts.pop(entry.user, None)
             else:
                 entry.answered, entry.reply = True, known.reply
 
     async def _decided(self, entries: list[Entry]) -> Batch:
+        """Decides what can be decided; what cannot is parked. From then on `_current` is what was decided."""
+        await self._prepare(entries)
         accounts = await self._load({entry.user for entry in entries})
-        self.now_ms = max(self.now_ms, self._clock.now_ms())
-        batch = Batch(accounts, self._quotes.get, self.now_ms, self._pending_life_ms)
+        now_ms = self._clock.now_ms()
+        batch = Batch(accounts, self._quotes.get, now_ms, self._pending_life_ms)
         parking, wanted = self._parking, []
         for entry in entries:
             if entry.user in parking and entry.request is not None:
                 parking.append(entry.user, entry)
-                wanted += self._ahead(entry, accounts[entry.user])
+                wanted += self._ahead(entry, accounts[entry.user], now_ms)
                 continue
             symbol = batch.decide(entry)
-            if entry.request is None:
-                self._watch(accounts[entry.user])
-            elif symbol is not None:
+            if symbol is not None:
                 parking.park(entry.user, symbol, [entry])
                 wanted.append(_asker(entry))
             elif entry.user and _is_dump(entry):
                 parking.park(entry.user, DUMP, [])
+        self._current = batch.decided
         if wanted:
             self._quotes.want(wanted)
         return batch
 
-    def _ahead(self, entry: Entry, account: Account) -> list[Asker]:
+    def _ahead(self, entry: Entry, account: Account, now_ms: int) -> list[Asker]:
         """The quote a waiting command will need, so that all of them are fetched at once: QUOTE, and BUY with the cash for it.
 
         (For SELL it gained nothing and can waste hits.)
@@ -270,49 +285,48 @@ class Worker:
             return []
         if request.command == c.BUY and account.cash_cents < (request.cents or 0):
             return []
-        return [] if self._quotes.get(request.symbol, self.now_ms) else [_asker(entry)]
+        return [] if self._quotes.get(request.symbol, now_ms) else [_asker(entry)]
 
     async def _load(self, users: set[str]) -> dict[str, Account]:
-        accounts = {user: account for user in users if (account := self._accounts.get(user)) is not None}
-        missing = [user for user in users if user not in accounts]
-        if missing:
-            for account in await self._store.load(missing):
-                accounts[account.user] = self._accounts[account.user] = account
-            for user in missing:
-                if user not in accounts:
-                    accounts[user] = account = Account(user)
-                    account.seq, account.timestamp_ms = self._newcomers.get(user, (0, 0))
-            while len(self._accounts) > MAX_CACHED_ACCOUNTS:
-                del self._accounts[next(iter(self._accounts))]
+        """The users' accounts, taken out of our copies or read from the database; a new one for who has none."""
+        accounts = {user: own for user in users if (own := self._accounts.pop(user, None)) is not None}
+        if missing := [user for user in users if user not in accounts]:
+            accounts |= {account.user: account for account in await self._store.load(missing)}
+        for user in missing:
+            if user not in accounts:
+                accounts[user] = account = Account(user)
+                account.seq, account.timestamp_ms = self._newcomers.get(user, (0, 0))
         return accounts
 
-    def _settle(self, batch: Batch, conflicts: set[str]) -> None:
-        """The batch is durable, except for the users in conflict: accounts become current, replies leave."""
+    def _settle(self, batch: Batch, conflicts: set[str]) -> list[Entry]:
+        """The batch is durable: accounts become current, replies leave. Returns the entries of users in conflict."""
         batch.settle()
-        for user, account in batch.changed.items():
-            self._newcomers.pop(user, None)
-            if user in conflicts:
-                self._accounts.pop(user, None)
-                continue
-            self._accounts[user] = account
-            self._watch(account)
         self.conflicts += len(conflicts)
+        for user, account in batch.accounts.items():
+            if account.exists and user not in conflicts:
+                self._accounts[user] = account
+                self._watch(account)
+        self._remember_newcomers(batch, conflicts)
+        while len(self._accounts) > MAX_CACHED_ACCOUNTS:
+            del self._accounts[next(iter(self._accounts))]
+        again: list[Entry] = []
         replies: dict[Link, list[tuple[int, bytes]]] = {}
         for entry in batch.decided:
             request = entry.request
-            assert request is not None
             if entry.user in conflicts:
-                continue
-            if request.command and not entry.answered and entry.session is not None:
-                entry.session.remember(request.number)
-            if _is_dump(entry):
-                self._dump(entry)
-            else:
-                line = f"[{request.number}] {entry.reply}\n".encode()
-                replies.setdefault(entry.link, []).append((request.tag, line))
+                again.append(entry)
+            elif request is not None:
+                if request.command and entry.session is not None:
+                    entry.session.remember(request.number)
+                if _is_dump(entry):
+                    self._dumping += 1
+                    self._dump(entry)
+                else:
+                    line = f"[{request.number}] {entry.reply}\n".encode()
+                    replies.setdefault(entry.link, []).append((request.tag, line))
         for link, lines in replies.items():
             link.send(lines)
-        self._remember_newcomers(batch)
+        return again
 
     def _watch(self, account: Account) -> None:
         oldest_ms = account.oldest_pending_ms()
@@ -321,24 +335,14 @@ class Worker:
         else:
             self._oldest_pending.pop(account.user, None)
 
-    def _remember_newcomers(self, batch: Batch) -> None:
-        for row, _, _ in batch.rows:
-            if row.user not in batch.changed:
-                self._newcomers[row.user] = row.seq, row.timestamp_ms
+    def _remember_newcomers(self, batch: Batch, conflicts: set[str]) -> None:
+        for user, account in batch.accounts.items():
+            if account.exists or user in conflicts:
+                self._newcomers.pop(user, None)
+            elif account.seq:
+                self._newcomers[user] = account.seq, account.timestamp_ms
         while len(self._newcomers) > MAX_CACHED_ACCOUNTS:
             del self._newcomers[next(iter(self._newcomers))]
-
-    async def _decide_under_lock(self, entries: list[Entry]) -> None:
-        """Users in conflict: read, decided and written in one transaction in which nobody else can change them."""
-        users = {entry.user for entry in entries}
-        self.forget(users)
-        async with self._store.locked(sorted(users)):
-            await self._prepare(entries)
-            batch = await self._decided(entries)
-            conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
-        self._settle(batch, conflicts)
-        if conflicts:
-            self._again([entry for entry in batch.decided if entry.user in conflicts])
 
 
 def _asker(entry: Entry) -> Asker:

@@ -3,7 +3,8 @@
 -- name: commit_batch
 -- A whole batch in one statement, which is one transaction and one round trip. Columns come as separated text (an
 -- empty element is NULL). Accounts are written first, in the order of their names, each only if nobody else changed it
--- since it was read; the rows of an account that somebody did change are left out. Returns those accounts' names.
+-- since it was read; the rows of an account that somebody did change, or made for a user who had none when we looked, are
+-- left out. Returns those accounts' names.
 WITH written AS (
     INSERT INTO account AS a (username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys, sells, expired, history)
     SELECT username, version + 1, cash, reserved, timestamp_ms, seq, buys::jsonb, sells::jsonb, expired, decode(history, 'hex')
@@ -29,6 +30,7 @@ WITH written AS (
 conflict AS MATERIALIZED (
     SELECT username FROM unnest(string_to_array(%(account_user)s::text, E'\x1f')) AS x(username)
     EXCEPT SELECT username FROM written
+    UNION ALL SELECT username FROM account WHERE username = ANY (string_to_array(%(stranger_user)s::text, E'\x1f'))
 ),
 entry AS MATERIALIZED (
     SELECT * FROM unnest(
@@ -81,7 +83,8 @@ triggers_set AS (
     SELECT username, symbol, side, amount, price, shares, session_id, number, armed_ms FROM orders WHERE amount IS NOT NULL
     ON CONFLICT (username, symbol, side) DO UPDATE SET
         amount_cents = excluded.amount_cents, price_cents = excluded.price_cents, shares = excluded.shares,
-        session_id = excluded.session_id, number = excluded.number, armed_ms = excluded.armed_ms
+        session_id = excluded.session_id, number = excluded.number, armed_ms = excluded.armed_ms,
+        written_by = excluded.written_by
 ),
 triggers_gone AS (
     DELETE FROM trigger_order AS t USING orders AS o
