@@ -1,19 +1,27 @@
 """A transaction shard as a process: links from web servers in, a worker in the middle, dumps and sweeps beside it."""
 
 import asyncio
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import psycopg
-from db.dump import dump
 
 from core import codec, log
 from core.clock import SystemClock
 from core.errors import BUSY, ProtocolError, Unavailable
 from core.framing import FrameDecoder
 from core.ids import shard_of
-from core.limits import MAX_WAITING_REQUESTS_PER_SHARD
+from core.limits import (
+    DOWN_DEADLINE_MS,
+    DRAIN_DEADLINE_MS,
+    MAX_FRAME_BYTES,
+    MAX_OUTPUT_BYTES_PER_CONNECTION,
+    MAX_WAITING_REQUESTS_PER_SHARD,
+)
 from core.serve import spawn
 from core.settings import Settings
+from db.dump import dump
 from db.pool import Pool, open_pool
 from db.quotes import QuoteStore
 from quotecache.cache import QuoteCache
@@ -28,8 +36,10 @@ from transaction.worker import Worker
 SWEEP_EVERY_MS = 200
 """Expired pendings return within a second (commands.md): found at most this late."""
 DUMPS_AT_ONCE = 2
-STOP_WITHIN_MS = 5_000
-"""How long a clean stop waits for what is being decided."""
+DUMP_RETRY_MS = 500
+"""Pause before a dump is tried again whose database or disk was away."""
+MAX_REPLIES_BYTES = MAX_FRAME_BYTES // 4
+"""Reply lines that go into one frame (a single one may be longer)."""
 
 
 class Link(asyncio.Protocol):
@@ -39,14 +49,25 @@ class Link(asyncio.Protocol):
         self._shard = shard
         self._decoder = FrameDecoder()
         self._transport: asyncio.Transport | None = None
+        self._full = False
+        """The web server does not take its replies."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        transport.set_write_buffer_limits(high=MAX_OUTPUT_BYTES_PER_CONNECTION)
         self._transport = transport
         self._shard.links.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._shard.links.discard(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+        self._shard.throttle()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._shard.throttle()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -69,8 +90,9 @@ class Link(asyncio.Protocol):
                 raise ProtocolError(f"a shard is not sent {type(message).__name__}")
 
     def send(self, replies: list[tuple[int, bytes]]) -> None:
-        """Replies that belong to this web server."""
-        self.write(codec.encode(codec.Replies(replies)))
+        """Replies that belong to this web server, in as many frames as they need."""
+        for part in in_frames(replies):
+            self.write(codec.encode(codec.Replies(part)))
 
     def write(self, frame: bytes) -> None:
         """Sends a frame, unless the web server is gone: it asks again on its next connection."""
@@ -78,9 +100,10 @@ class Link(asyncio.Protocol):
             self._transport.write(frame)
 
     def pause(self, paused: bool) -> None:
-        """Stops or goes on reading."""
+        """Stops or goes on reading; nothing is read from a web server that does not take its replies."""
         if self._transport is None or self._transport.is_closing():
             return
+        paused = paused or self._full
         if paused and self._transport.is_reading():
             self._transport.pause_reading()
         elif not paused and not self._transport.is_reading():
@@ -89,6 +112,17 @@ class Link(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+def in_frames(replies: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    """The replies in order, cut into parts that a frame can hold."""
+    start = size = 0
+    for index, (_, line) in enumerate(replies):
+        size += len(line)
+        if size > MAX_REPLIES_BYTES and index > start:
+            yield replies[start:index]
+            start, size = index, len(line)
+    yield replies[start:]
 
 
 class Shard:
@@ -113,7 +147,7 @@ class Shard:
         )
         self.worker = Worker(self._store, self.quotes, clock, settings.pending_life_ms, self._start_dump)
         self._dumps = asyncio.Semaphore(DUMPS_AT_ONCE)
-        self._throttled = False
+        self._stopping = False
 
     def _on_quote(self, quotes: list[Quote]) -> None:
         self.worker.on_quote(quotes)
@@ -135,7 +169,9 @@ class Shard:
         server = await loop.create_server(lambda: Link(self), *settings.listen_address, backlog=1024)
         await stop.wait()
         server.close()
-        deadline = loop.time() + STOP_WITHIN_MS / 1000
+        self._stopping = True
+        self.throttle()
+        deadline = loop.time() + DRAIN_DEADLINE_MS / 1000
         while self.worker.waiting and loop.time() < deadline:
             await asyncio.sleep(0.02)
         for link in list(self.links):
@@ -147,12 +183,10 @@ class Shard:
         await self._store.close()
 
     def throttle(self) -> None:
-        """Back-pressure: no link is read while too much is waiting."""
-        throttled = self.worker.waiting > MAX_WAITING_REQUESTS_PER_SHARD
-        if throttled != self._throttled:
-            self._throttled = throttled
-            for link in self.links:
-                link.pause(throttled)
+        """Back-pressure: no link is read while too much is waiting, nor when this shard is to stop."""
+        throttled = self._stopping or self.worker.waiting > MAX_WAITING_REQUESTS_PER_SHARD
+        for link in self.links:
+            link.pause(throttled)
 
     async def answer_highest(self, link: Link, query: codec.HighestQuery) -> None:
         """The session's highest number in the database or waiting here; no answer while the database is away."""
@@ -210,14 +244,24 @@ class Shard:
         assert request is not None
         path = self._log_dir / request.filename
         async with self._dumps:
-            try:
-                events = await dump(self._settings.database_url, path, request.user or None)
-                reply: Any = f'OK {{"path":"{path}","events":{events}}}'
-            except (OSError, psycopg.OperationalError, Unavailable) as error:
-                log.get_logger().error("dump failed", path=str(path), error=str(error))
-                reply = refusal_reply(BUSY, "the log cannot be written now; send the number again")
+            reply = await self._dumped(request.user or None, path)
         entry.link.send([(request.tag, f"[{request.number}] {reply}\n".encode())])
         self.worker.dumped(entry)
+
+    async def _dumped(self, user: str | None, path: Path) -> str:
+        """Writes the log and words the reply; BUSY when it cannot be written for DOWN_DEADLINE_MS."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DOWN_DEADLINE_MS / 1000
+        while True:
+            try:
+                events = await dump(self._settings.database_url, path, user)
+            except Unavailable as error:
+                log.get_logger().warning("log not written", path=str(path), error=str(error))
+                if loop.time() >= deadline:
+                    return refusal_reply(BUSY, "the log cannot be written now; send the number again")
+                await asyncio.sleep(DUMP_RETRY_MS / 1000)
+            else:
+                return "OK " + msgspec.json.encode({"path": str(path), "events": events}).decode()
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:

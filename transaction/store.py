@@ -14,7 +14,12 @@ from db.pool import Connection, Pool
 from transaction.account import Account, Holding, TriggerOrder, decode_history, decode_pendings
 
 _SQL = queries.load("transaction")
-_SETTINGS = "SET plan_cache_mode = force_generic_plan; SET jit = off"
+_SETTINGS = """
+    SET plan_cache_mode = force_generic_plan;
+    SET jit = off;
+    SET idle_in_transaction_session_timeout = '2s'
+"""
+"""The last so that a process that stands still under `locked` does not hold its users for longer."""
 
 
 class NumberTaken(Exception):
