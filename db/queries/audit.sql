@@ -23,7 +23,7 @@ SELECT concat(
         || '<funds>' || nullif(removed_cents, 0) * 0.01 || E'</funds></accountTransaction>\n',
     '<errorEvent>' || head || command || concat(account, stock, file, funds) || '<errorMessage>'
         || replace(replace(replace(
-            regexp_replace(error, '[\x01-\x1f]', ' ', 'g'), '&', '&amp;'), '<', '&lt;'), '>', '&gt;')
+            regexp_replace(error, '[\x01-\x1f\ufffe\uffff]', ' ', 'g'), '&', '&amp;'), '<', '&lt;'), '>', '&gt;')
         || E'</errorMessage></errorEvent>\n'
 ) AS elements
 FROM (
