@@ -4,9 +4,7 @@ Pure: accounts, quotes and the time are given; what comes out is decided entries
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
-
-import msgspec
+from typing import Any, Protocol
 
 from core import commands as c
 from core import errors
@@ -14,7 +12,6 @@ from core.codec import Request
 from core.limits import PENDING_LIFE_MS
 from transaction.account import Account
 from transaction.columns import (
-    SEPARATOR,
     StoredRow,
     account_columns,
     holding_columns,
@@ -200,21 +197,6 @@ class Batch:
                 account.changed_holdings.clear()
             if account.changed_triggers:
                 account.changed_triggers.clear()
-
-
-def storable(request: Request) -> Request:
-    """The request, its free texts without the two characters that a text column cannot carry."""
-    if _is_storable(request.body) and _is_storable(request.refusal):
-        return request
-    body, refusal = (text.translate(_REPLACED) for text in (request.body, request.refusal))
-    return msgspec.structs.replace(request, body=body, refusal=refusal)
-
-
-def _is_storable(text: str) -> bool:
-    return SEPARATOR not in text and "\0" not in text
-
-
-_REPLACED: Final = {ord(SEPARATOR): "\ufffd", 0: "\ufffd"}
 
 
 def reused_number() -> str:

@@ -15,7 +15,8 @@ StoredRow = tuple[AuditRow, str, str]
 """An audit row, and for a command its request's body and the reply to be stored (empty: none)."""
 
 SEPARATOR: Final = "\x1f"
-"""Between the elements of a text column: no value holds it (names cannot, and `batch.storable` sees to free texts)."""
+"""Between the elements of a text column: no value can hold it, since all are printable (webserver.validate). One that did
+would make a row too many, which the database refuses."""
 
 
 def text_column(values: Iterable[str]) -> str:

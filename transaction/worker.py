@@ -20,7 +20,7 @@ from core.errors import Unavailable
 from core.limits import MAX_BATCH_COMMANDS, MAX_CACHED_ACCOUNTS
 from quotecache.freshness import Asker, Quote
 from transaction.account import Account
-from transaction.batch import Batch, Entry, reused_number, storable
+from transaction.batch import Batch, Entry, reused_number
 from transaction.parking import DUMP, Parking
 from transaction.sessions import Sessions
 from transaction.store import NumberTaken, Store
@@ -85,7 +85,7 @@ class Worker:
 
     def arrive(self, link: Link, requests: list[Request]) -> None:
         """Requests of a web server, in its order."""
-        self._queue.extend([Entry(storable(request), link, request.user) for request in requests])
+        self._queue.extend([Entry(request, link, request.user) for request in requests])
         self._wake.set()
 
     def highest(self, session: str) -> int:
