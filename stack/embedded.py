@@ -12,7 +12,6 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from db.migrate import ROLES, migrate
 from stack import secretfiles
 from stack.errors import StackError
 from stack.external import ExternalPostgres, ExternalRedis
@@ -82,6 +81,11 @@ class Services:
         self.valkey.stop()
 
     def _migrate(self) -> None:
+        from db.migrate import (
+            ROLES,
+            migrate,
+        )  # takes half a second, which `status` and the like need not wait for
+
         for role in ROLES:
             secretfiles.write_passfile(self._secret(role, "pgpass"), role, self._password(role))
         self.create_database(self.database)

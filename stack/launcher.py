@@ -50,7 +50,8 @@ class Stack:
 def throw_away(shape: Shape, environ: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """A stack with empty data for the length of a `with`. What DUMPLOG wrote goes too, unless DAYTRADE_LOG_DIR is elsewhere.
 
-    `environ` (ours, unless given) is what the tiers see besides their own settings. Raises StackError.
+    `environ` (ours, unless given) is what the tiers see besides their own settings. Raises StackError, also when it did not
+    stop cleanly.
     """
     directory = Path(tempfile.mkdtemp(prefix="daytrade-"))
     launch = Launch(
@@ -64,8 +65,11 @@ def throw_away(shape: Shape, environ: Mapping[str, str] | None = None) -> Iterat
         try:
             child.wait_ready(lambda: _is_ready(directory), _START_SECONDS)
             yield Stack(directory)
-        finally:
+        except BaseException:
             child.stop(signal.SIGTERM, _STOP_SECONDS)
+            raise
+        if child.stop(signal.SIGTERM, _STOP_SECONDS):
+            raise StackError(child.log_tail())
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -25,9 +25,8 @@ class Target(Struct, frozen=True):
     """What a replay is sent to."""
 
     address: Address
-    stack: Stack | None
+    stack: Stack | None = None
     """None for somebody else's system, of which only the address is known."""
-    is_fresh: bool = False
 
 
 @contextlib.contextmanager
@@ -37,7 +36,7 @@ def fresh(shape: Shape) -> Iterator[Target]:
     dumps.mkdir(mode=0o700, parents=True)
     try:
         with throw_away(shape, {**os.environ, "DAYTRADE_LOG_DIR": str(dumps)}) as stack:
-            yield Target(stack.state.balancer_address, stack, is_fresh=True)
+            yield Target(stack.state.balancer_address, stack)
     finally:
         with contextlib.suppress(OSError):  # not empty: then it stays
             dumps.rmdir()

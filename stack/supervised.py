@@ -73,12 +73,12 @@ class Supervised:
         if self._child is not None:
             self._child.signal(signal.SIGTERM)
 
-    def stop(self) -> None:
-        """Waits until it has ended, at last by force."""
-        if self._child is not None:
-            self._child.stop(signal.SIGTERM, _STOP_SECONDS)
-            self._child = None
+    def stop(self) -> int:
+        """Waits until it has ended, at last by force. The exit code; 0 when it did not run."""
+        code = self._child.stop(signal.SIGTERM, _STOP_SECONDS) if self._child else 0
+        self._child = None
         self.up = False
+        return code
 
     def part(self) -> Part:
         """What `status` shows of it."""

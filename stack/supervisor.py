@@ -4,6 +4,7 @@ Run as `python -m stack.supervisor DIRECTORY SHAPE [--fresh]` with the shape as 
 end. One thread on purpose: the kernel ends a child when the thread that started it ends (guard.py).
 """
 
+import contextlib
 import os
 import resource
 import shutil
@@ -59,7 +60,7 @@ class Supervisor:
         self._patience_until = 0.0
 
     def run(self, on_ready: Callable[[State], None] | None = None) -> None:
-        """Runs the stack until SIGTERM, SIGINT or SIGHUP. Raises StackError when it does not come up."""
+        """Runs the stack until SIGTERM, SIGINT or SIGHUP. Raises StackError when it does not come up or go down."""
         with state.lock(self.directory):
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, self._told_to_stop)
@@ -69,8 +70,11 @@ class Supervisor:
                 if on_ready and not self._stop.is_set():
                     on_ready(self._state())
                 self._watch()
-            finally:
-                self._take_down()
+            except BaseException:
+                with contextlib.suppress(StackError):  # what comes second, and would hide the first
+                    self._take_down()
+                raise
+            self._take_down()
 
     def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
@@ -118,16 +122,23 @@ class Supervisor:
         return True
 
     def _take_down(self) -> None:
-        """The balancer first, so that nobody is promised anything any more; the services last."""
+        """The balancer first, so that nobody is promised anything any more; the services last.
+
+        Raises StackError when a tier did not end as it should.
+        """
+        codes: dict[str, int] = {}
         for group in reversed(self._groups):
             for each in group:
                 each.ask_to_stop()
-            for each in group:
-                each.stop()
+            codes |= {each.tier.name: each.stop() for each in group}
         self._services.stop()
         state.remove(self.directory)
         if self._fresh:
             shutil.rmtree(self.directory, ignore_errors=True)
+        if unclean := [f"{name} with {code}" for name, code in codes.items() if code]:
+            raise StackError(
+                f"Stopped, but not cleanly ({', '.join(unclean)}): look into {self.directory}/logs."
+            )
 
     def _supervised(self) -> list[Supervised]:
         return [each for group in self._groups for each in group]

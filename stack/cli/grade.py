@@ -9,17 +9,16 @@ from core.limits import PENDING_LIFE_MS, QUOTE_LIFE_MS
 from stack import state
 from stack.errors import StackError
 
+QuoteLife = Annotated[int, typer.Option(help="The life of a quote that the system ran with.")]
+PendingLife = Annotated[int, typer.Option(help="The life of a pending BUY or SELL, likewise.")]
+
 
 def check(
     url: Annotated[
         str | None, typer.Option(help="libpq URL of a database; else that of the running stack.")
     ] = None,
-    quote_life_ms: Annotated[
-        int, typer.Option(help="The life of a quote that the system ran with.")
-    ] = QUOTE_LIFE_MS,
-    pending_life_ms: Annotated[
-        int, typer.Option(help="The life of a pending BUY or SELL.")
-    ] = PENDING_LIFE_MS,
+    quote_life_ms: QuoteLife = QUOTE_LIFE_MS,
+    pending_life_ms: PendingLife = PENDING_LIFE_MS,
     fire_within_ms: Annotated[
         int | None, typer.Option(help="Report triggers reached for longer than this, too.")
     ] = None,
@@ -42,12 +41,17 @@ def _running_database() -> str:
 
 
 def log_check(
-    log: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="An audit log, as XML, plain or gzipped.")
-    ],
+    log: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An audit log, plain or gzipped.")],
     workload: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The workload file it came from.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The workload file that it must show.")
     ] = None,
+    quote_life_ms: QuoteLife = QUOTE_LIFE_MS,
+    pending_life_ms: PendingLife = PENDING_LIFE_MS,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
-    """Grades an audit log."""
-    raise StackError("not wired yet")
+    """Grades an audit log. Exit code 1: violations; 2: it cannot be held against the workload."""
+    from grader.check import check_log
+
+    report = check_log(log, workload, quote_life_ms, pending_life_ms)
+    print(report.to_json().decode() if as_json else report.to_text())
+    raise typer.Exit(report.exit_code)

@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from stack.cli.running import Delay, Fault, Price, Seed, Shards, WebServers
 from stack.errors import StackError
 from stack.replaying import Target
 from stack.topology import Shape
+
+if TYPE_CHECKING:
+    from workload.measure import Result
 
 _FRESH_ONLY = ("delay", "price", "seed", "fault", "shards", "web_servers")
 
@@ -46,8 +49,8 @@ def replay(
     shape = Shape(shards=shards, web_servers=web_servers, delay=delay, price=price, seed=seed, fault=fault)
     shaped = [name for name in _FRESH_ONLY if _was_given(context, name)]
     with _target(target, fresh, shape, shaped) as chosen:
-        ok = _replay(file, chosen, window, session, json, html)
-    raise typer.Exit(0 if ok else 1)
+        _, failure = replay_and_publish(file, chosen, window, session, json, html)
+    raise typer.Exit(1 if failure else 0)
 
 
 def _was_given(context: typer.Context, name: str) -> bool:
@@ -65,7 +68,7 @@ def _target(
                 f"--target is another system, {options or '--fresh'} would have no effect"
             )
         try:
-            return contextlib.nullcontext(Target(Address.parse(target), None))
+            return contextlib.nullcontext(Target(Address.parse(target)))
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
     running = None if fresh else replaying.running(state.default_directory())
@@ -76,9 +79,10 @@ def _target(
     return contextlib.nullcontext(running)
 
 
-def _replay(
+def replay_and_publish(
     file: Path, target: Target, window: int, session: str | None, json: str | None, html: str | None
-) -> bool:
+) -> tuple["Result", str]:
+    """Replays with a progress bar on standard error and shows the result. Returns it and why it ended early, "" if it did not."""
     from workload import machine
     from workload.driver import ReplayFailed, load
     from workload.progress import ProgressBar
@@ -101,4 +105,4 @@ def _replay(
         publish(result, About(command_line, machine.describe(), started_at, file.name, failure), json, html)
     except OSError as error:
         raise StackError(f"The result cannot be written, name another file: {error}") from error
-    return not failure
+    return result, failure

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stack import containers, launcher, state
+from stack import launcher, state
 from stack.state import State
 from stack.supervisor import Supervisor
 from stack.topology import Shape
@@ -82,6 +82,8 @@ def _show(now: State) -> None:
 
 def secrets() -> None:
     """Makes the random passwords that docker-compose.yml mounts; those that are there stay."""
+    from stack import containers
+
     folder = state.ROOT / ".daytrade" / "compose"
     for path in containers.write_secrets(folder):
         print(path.relative_to(state.ROOT))
