@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import psycopg
@@ -53,9 +54,8 @@ class Link(asyncio.Protocol):
         """The web server does not take its replies."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(high=MAX_OUTPUT_BYTES_PER_CONNECTION)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._transport.set_write_buffer_limits(high=MAX_OUTPUT_BYTES_PER_CONNECTION)
         self._shard.links.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
