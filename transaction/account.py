@@ -210,11 +210,10 @@ class Account:
         for (symbol, side), order in self.triggers.items():
             if side == SELL_SIDE:
                 shares[symbol] = shares.get(symbol, 0) + order.shares
-        for symbol, holding in self.holdings.items():
-            reserved = shares.get(symbol, 0)
-            assert holding.reserved == reserved, (
-                f"{self.user}: {symbol} {holding.reserved} reserved, {reserved} held"
-            )
+        reserved = {symbol: holding.reserved for symbol, holding in self.holdings.items()}
+        for symbol in reserved | shares:
+            has, holds = reserved.get(symbol, 0), shares.get(symbol, 0)
+            assert has == holds, f"{self.user}: {symbol} {has} reserved, {holds} held"
 
     def oldest_pending_ms(self) -> int | None:
         """Timestamp of the pending that expires first; None when nothing is pending."""
