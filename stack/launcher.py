@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +49,8 @@ class Stack:
 def throw_away(shape: Shape, environ: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """A stack with empty data for the length of a `with`. What DUMPLOG wrote goes too, unless DAYTRADE_LOG_DIR is elsewhere.
 
+    Its folder goes with it, but stays when something went wrong: the error says where.
+
     `environ` (ours, unless given) is what the tiers see besides their own settings. Raises StackError, also when it did not
     stop cleanly.
     """
@@ -60,18 +61,15 @@ def throw_away(shape: Shape, environ: Mapping[str, str] | None = None) -> Iterat
         env=_env(os.environ if environ is None else environ),
         cwd=ROOT,
     )
+    child = Child(launch)
     try:
-        child = Child(launch)
-        try:
-            child.wait_ready(lambda: _is_ready(directory), _START_SECONDS)
-            yield Stack(directory)
-        except BaseException:
-            child.stop(signal.SIGTERM, _STOP_SECONDS)
-            raise
-        if child.stop(signal.SIGTERM, _STOP_SECONDS):
-            raise StackError(child.log_tail())
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        child.wait_ready(lambda: _is_ready(directory), _START_SECONDS)
+        yield Stack(directory)
+    except BaseException:
+        child.stop(signal.SIGTERM, _STOP_SECONDS)
+        raise
+    if child.stop(signal.SIGTERM, _STOP_SECONDS):
+        raise StackError(child.log_tail())
 
 
 def start_detached(directory: Path, shape: Shape) -> State:

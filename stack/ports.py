@@ -22,11 +22,8 @@ class Reservation:
 
     def __init__(self, port: int) -> None:
         """Raises OSError when the port is taken."""
-        _test(port)
         self.port = port
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((LOOPBACK, port))
+        self._socket = _bound(port, reuse=True)
         if sys.platform != "linux":
             self.release()
 
@@ -35,16 +32,24 @@ class Reservation:
         self._socket.close()
 
 
-def _test(port: int) -> None:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, port))
+def _bound(port: int, reuse: bool) -> socket.socket:
+    bound = socket.socket()
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+        bound.bind((LOOPBACK, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def reserve() -> Reservation:
     """Some free port. Raises StackError when none is found."""
     for _ in range(_TRIES):
+        port = random.randrange(_FIRST, _BEHIND_LAST)
         try:
-            return Reservation(random.randrange(_FIRST, _BEHIND_LAST))
+            _bound(port, reuse=False).close()
+            return Reservation(port)
         except OSError:
             continue
     raise StackError(
@@ -53,8 +58,10 @@ def reserve() -> Reservation:
 
 
 def reserve_first(port: int) -> Reservation:
-    """This port if it is free, else some other."""
+    """This port unless somebody listens there, else some other. Connections of an earlier listener may still be closing."""
     try:
+        with _bound(port, reuse=True) as trial:
+            trial.listen()
         return Reservation(port)
     except OSError:
         return reserve()

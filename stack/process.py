@@ -136,6 +136,10 @@ class Child:
     def stop(self, number: int, seconds: float) -> int:
         """Asks with the signal and, when that time is over, kills. Returns the exit code."""
         self.signal(number)
+        return self.finish(seconds)
+
+    def finish(self, seconds: float) -> int:
+        """Waits for its end and, when that time is over, kills. Returns the exit code."""
         try:
             return self._popen.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -27,7 +27,7 @@ def pause_seconds(quick_deaths: int) -> float:
 
 
 class Supervised:
-    """A tier and its comings and goings. No method but `await_ready` and `stop` waits."""
+    """A tier and its comings and goings. No method but `await_ready` and `finish` waits."""
 
     def __init__(self, tier: Tier, launch: Launch) -> None:
         self.tier = tier
@@ -70,12 +70,13 @@ class Supervised:
         self.up = False
 
     def ask_to_stop(self) -> None:
+        """Once: a second signal may meet a program that has put its handlers away."""
         if self._child is not None:
             self._child.signal(signal.SIGTERM)
 
-    def stop(self) -> int:
+    def finish(self) -> int:
         """Waits until it has ended, at last by force. The exit code; 0 when it did not run."""
-        code = self._child.stop(signal.SIGTERM, _STOP_SECONDS) if self._child else 0
+        code = self._child.finish(_STOP_SECONDS) if self._child else 0
         self._child = None
         self.up = False
         return code

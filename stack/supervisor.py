@@ -1,7 +1,8 @@
 """Brings the whole system up in one folder, brings back what dies, and takes all of it down again.
 
 Run as `python -m stack.supervisor DIRECTORY SHAPE [--fresh]` with the shape as JSON; a fresh one removes its folder at the
-end. One thread on purpose: the kernel ends a child when the thread that started it ends (guard.py).
+end, unless its logs are needed to see what went wrong. One thread on purpose: the kernel ends a child when the thread
+that started it ends (guard.py).
 """
 
 import contextlib
@@ -130,15 +131,15 @@ class Supervisor:
         for group in reversed(self._groups):
             for each in group:
                 each.ask_to_stop()
-            codes |= {each.tier.name: each.stop() for each in group}
+            codes |= {each.tier.name: each.finish() for each in group}
         self._services.stop()
         state.remove(self.directory)
-        if self._fresh:
-            shutil.rmtree(self.directory, ignore_errors=True)
         if unclean := [f"{name} with {code}" for name, code in codes.items() if code]:
             raise StackError(
                 f"Stopped, but not cleanly ({', '.join(unclean)}): look into {self.directory}/logs."
             )
+        if self._fresh:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def _supervised(self) -> list[Supervised]:
         return [each for group in self._groups for each in group]

@@ -1,6 +1,7 @@
 """A tier under supervision, with small programs in its place."""
 
 import signal
+import socket
 import sys
 import time
 from itertools import pairwise
@@ -43,7 +44,8 @@ def test_a_tier_that_is_killed_is_back_at_once(tmp_path: Path) -> None:
     again = each.part()
     assert again.restarts == 1
     assert again.process != first.process
-    each.stop()
+    each.ask_to_stop()
+    each.finish()
     assert not ports.accepts(each.tier.address)
 
 
@@ -55,7 +57,8 @@ def test_one_that_cannot_live_is_tried_less_and_less_often(tmp_path: Path) -> No
         each.look()
         time.sleep(0.01)
     assert 2 <= each.restarts <= 4
-    each.stop()
+    each.ask_to_stop()
+    each.finish()
 
 
 @given(st.integers(0, 10**6))
@@ -105,15 +108,28 @@ def test_logs_are_bounded_while_the_program_goes_on_writing(tmp_path: Path) -> N
 
 
 def test_a_reserved_port_is_nobody_elses_but_its_server_may_come_and_go() -> None:
-    import socket
-
     reserved = ports.reserve()
     assert 20_000 <= reserved.port < 32_768
     if sys.platform == "linux":
-        with pytest.raises(OSError, match="in use"):
-            ports.Reservation(reserved.port)
+        with pytest.raises(OSError, match="in use"), socket.socket() as other:
+            other.bind((ports.LOOPBACK, reserved.port))
     for _ in range(2):
         with socket.create_server((ports.LOOPBACK, reserved.port)):
             assert ports.accepts((ports.LOOPBACK, reserved.port))
     reserved.release()
-    ports.Reservation(reserved.port).release()
+
+
+def test_a_wanted_port_is_taken_unless_somebody_listens() -> None:
+    wanted = ports.reserve()
+    wanted.release()
+    with socket.create_server((ports.LOOPBACK, wanted.port)) as server:
+        client = socket.create_connection((ports.LOOPBACK, wanted.port))
+        connection, _ = server.accept()
+        other = ports.reserve_first(wanted.port)
+        assert other.port != wanted.port
+        connection.close()  # this side closes first, so it stays behind in TIME_WAIT
+        client.close()
+    again = ports.reserve_first(wanted.port)
+    assert again.port == wanted.port
+    for reserved in (other, again):
+        reserved.release()
