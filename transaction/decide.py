@@ -129,7 +129,7 @@ def decide(account: Account, context: Context) -> Outcome:
         symbol=request.symbol,
         filename=request.filename,
         funds_cents=request.cents,
-        price_cents=price.cents if effect.used_price and price and not price.own_hit else None,
+        price_cents=price.cents if price and not price.own_hit else None,
         added_cents=effect.added_cents,
         removed_cents=effect.removed_cents,
         error=error,

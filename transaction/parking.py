@@ -46,9 +46,10 @@ class Parking:
         for queue in self._queues.values():
             yield from queue
 
-    def users(self, symbol: str) -> list[str]:
-        """Users who wait for this symbol."""
-        return list(self._waiting.get(symbol, ()))
+    def waiting_for(self, symbol: str) -> Iterator[Entry]:
+        """Everything that waits behind users who wait for this symbol."""
+        for user in self._waiting.get(symbol, ()):
+            yield from self._queues[user]
 
     def release_user(self, user: str) -> list[Entry]:
         """Ends one user's wait; their entries in order."""
@@ -63,4 +64,4 @@ class Parking:
 
     def release_symbol(self, symbol: str) -> list[Entry]:
         """Ends the wait of everybody who waits for this symbol; each user's entries in order."""
-        return [entry for user in self.users(symbol) for entry in self.release_user(user)]
+        return [entry for user in list(self._waiting.get(symbol, ())) for entry in self.release_user(user)]

@@ -29,12 +29,11 @@ class Price(Struct, frozen=True, gc=False):
 
 
 class Effect(Struct, frozen=True, gc=False):
-    """What a rule did: the fields of its reply, cash that came and went (cents), and whether it used the price."""
+    """What a rule did: the fields of its reply, and cash that came and went (cents)."""
 
     reply: str
     added_cents: int = 0
     removed_cents: int = 0
-    used_price: bool = False
 
 
 class Refused(Exception):
@@ -54,6 +53,7 @@ class Context(Struct, frozen=True, gc=False):
     now_ms: int
     pending_life_ms: int
     price: Price | None
+    """Given if and only if the decision needs one (and one was to be had): then it counts as used, also by a refusal."""
 
     @property
     def amount(self) -> int:
@@ -112,7 +112,7 @@ def _quote(account: Account, context: Context) -> Effect:
     price = _price(context)
     assert context.price is not None
     text = f'"symbol":"{context.request.symbol}","price":"{format_cents(price)}","quoted_at":{context.price.time_ms}'
-    return Effect(text, used_price=True)
+    return Effect(text)
 
 
 def _buy(account: Account, context: Context) -> Effect:
@@ -127,7 +127,7 @@ def _buy(account: Account, context: Context) -> Effect:
     account.buys.append(pending)
     expires = context.now_ms + context.pending_life_ms
     text = f'{_trade(pending, "cost")},"expires_at":{expires},{_cash(account)}'
-    return Effect(text, removed_cents=cost, used_price=True)
+    return Effect(text, removed_cents=cost)
 
 
 def _sell(account: Account, context: Context) -> Effect:
@@ -142,7 +142,7 @@ def _sell(account: Account, context: Context) -> Effect:
     account.move_shares(symbol, -pending.shares, pending.shares)
     account.sells.append(pending)
     expires = context.now_ms + context.pending_life_ms
-    return Effect(f'{_trade(pending, "proceeds")},"expires_at":{expires}', used_price=True)
+    return Effect(f'{_trade(pending, "proceeds")},"expires_at":{expires}')
 
 
 def _pending(context: Context, shares: int) -> Pending:

@@ -70,6 +70,10 @@ class Worker:
         self._accounts: dict[str, Account] = {}
         """As they stand in the database, the least recently used first. A batch takes its own out and puts them back when
         it is durable, so that one that fails leaves nothing behind here."""
+        self._settled_symbols: dict[str, None] = {}
+        """Symbols whose waiters may go on, and (below) users whose dump is written. They leave the parking when the next
+        batch is taken, never while one is prepared: that one may hold later commands of theirs, which would overtake."""
+        self._settled_users: list[str] = []
         self._newcomers: dict[str, tuple[int, int]] = {}
         """Users without an account: sequence and timestamp of their newest event."""
         self._oldest_pending: dict[str, int] = {}
@@ -98,21 +102,22 @@ class Worker:
 
     def on_quote(self, quotes: list[Quote]) -> None:
         """Quotes became usable: who waited for them goes on."""
-        for quote in quotes:
-            self._put_back(self._parking.release_symbol(quote.symbol))
+        self._settled_symbols.update(dict.fromkeys([quote.symbol for quote in quotes]))
+        self._wake.set()
 
     def on_failure(self, symbol: str) -> None:
         """No price within the deadline: what waited for it is decided without one (QUOTE_UNAVAILABLE)."""
-        entries = self._parking.release_symbol(symbol)
-        for entry in entries:
+        for entry in self._parking.waiting_for(symbol):
             entry.unpriced = entry.request is not None and entry.request.symbol == symbol
-        self._put_back(entries)
+        self._settled_symbols[symbol] = None
+        self._wake.set()
 
     def dumped(self, entry: Entry) -> None:
         """A dump is written and answered: that user's later commands go on."""
         self._dumping -= 1
         if entry.user:
-            self._put_back(self._parking.release_user(entry.user))
+            self._settled_users.append(entry.user)
+            self._wake.set()
 
     def forget(self, users: Iterable[str]) -> None:
         """Somebody else changed these accounts: they are read again."""
@@ -153,6 +158,12 @@ class Worker:
                 await asyncio.sleep(pause_ms / 1000)
 
     def _take(self) -> list[Entry]:
+        symbols, self._settled_symbols = self._settled_symbols, {}
+        users, self._settled_users = self._settled_users, []
+        for released in map(self._parking.release_symbol, symbols):
+            self._put_back(released)
+        for released in map(self._parking.release_user, users):
+            self._put_back(released)
         entries: list[Entry] = []
         for source in (self._ready, self._queue):
             while source and len(entries) < MAX_BATCH_COMMANDS:

@@ -1,0 +1,117 @@
+"""Replays a workload at several windows, each time through a new throw-away stack, beside pgbench on that stack's Postgres.
+
+Every replay is paired with a baseline of its own, measured a moment before; windows take turns, so that the machine's
+moods meet all of them; medians are what counts. The time of a replay is all of it, the closing DUMPLOG too.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from msgspec import Struct
+
+from bench import baseline
+from stack.launcher import throw_away
+from stack.topology import Shape
+from workload.driver import load, replay_now
+from workload.generate import generate
+from workload.layout import Workload
+
+WINDOWS: Final = (1, 64)
+GOALS: Final = {1: 1.0, 64: 3.0}
+"""Least ratio to the baseline by window."""
+_USERS, _COMMANDS, _SEED = 100, 100_000, 1
+
+
+class Pair(Struct, frozen=True):
+    """One replay and the baseline measured just before it, on the same Postgres."""
+
+    baseline_per_second: float
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def ratio(self) -> float:
+        return self.per_second / self.baseline_per_second
+
+
+class Row(Struct, frozen=True):
+    """Medians over the pairs of one window."""
+
+    window: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    baseline_per_second: float
+    ratio: float
+    goal: float | None
+    pairs: list[Pair]
+
+    @property
+    def reached(self) -> bool:
+        return self.goal is None or self.ratio >= self.goal
+
+
+class Outcome(Struct, frozen=True):
+    """What the benchmark found."""
+
+    baseline: str
+    workload: str
+    commands: int
+    shards: int
+    rows: list[Row]
+
+
+def run(
+    file: Path | None = None,
+    *,
+    windows: tuple[int, ...] = WINDOWS,
+    runs: int = 3,
+    shards: int = 2,
+    connections: int | None = 4,
+    baseline_seconds: int = 4,
+    say: Callable[[str], None] = print,
+) -> Outcome:
+    """Measures `file` (a generated workload of the course's size and mix when None). Raises StackError, ReplayFailed."""
+    workload = load(file if file else generate(_USERS, _COMMANDS, _SEED))
+    pairs: dict[int, list[Pair]] = {window: [] for window in windows}
+    for number in range(1, runs + 1):
+        for window in windows:
+            pair = _pair(
+                workload,
+                Shape(shards=shards, delay="none", seed=_SEED),
+                window,
+                connections,
+                baseline_seconds,
+            )
+            pairs[window].append(pair)
+            say(
+                f"run {number}, window {window}: {pair.per_second:,.0f} commands/s, p99 {pair.p99_ms:.1f} ms; "
+                f"{baseline.COMMAND}: {pair.baseline_per_second:,.0f}/s; ratio {pair.ratio:.2f}"
+            )
+    name = str(file) if file else f"generated: {_USERS} users, {_COMMANDS} commands, seed {_SEED}"
+    rows = [_row(window, measured) for window, measured in pairs.items()]
+    return Outcome(baseline.COMMAND, name, workload.total, shards, rows)
+
+
+def _pair(workload: Workload, shape: Shape, window: int, connections: int | None, seconds: int) -> Pair:
+    with throw_away(shape) as stack:
+        url = baseline.prepare(stack.state.admin_url)
+        rate = baseline.transactions_per_second(url, seconds)
+        result = replay_now(workload, stack.state.balancer_address, window=window, connections=connections)
+    return Pair(rate, result.per_second, result.p50_ms, result.p99_ms)
+
+
+def _row(window: int, pairs: list[Pair]) -> Row:
+    return Row(
+        window=window,
+        per_second=median(pair.per_second for pair in pairs),
+        p50_ms=median(pair.p50_ms for pair in pairs),
+        p99_ms=median(pair.p99_ms for pair in pairs),
+        baseline_per_second=median(pair.baseline_per_second for pair in pairs),
+        ratio=median(pair.ratio for pair in pairs),
+        goal=GOALS.get(window),
+        pairs=pairs,
+    )
