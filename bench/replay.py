@@ -4,19 +4,25 @@ Every replay is paired with a baseline of its own, measured a moment before; win
 moods meet all of them; medians are what counts. The time of a replay is all of it, the closing DUMPLOG too.
 """
 
+import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Final
 
+import msgspec
 from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
 
-from bench import baseline
+from bench import _baseline as baseline
 from stack.launcher import throw_away
 from stack.topology import Shape
 from workload.driver import load, replay_now
 from workload.generate import generate
 from workload.layout import Workload
+from workload.machine import machine
 
 WINDOWS: Final = (1, 64)
 GOALS: Final = {1: 1.0, 64: 3.0}
@@ -115,3 +121,52 @@ def _row(window: int, pairs: list[Pair]) -> Row:
         goal=GOALS.get(window),
         pairs=pairs,
     )
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="daytrade bench replay", description=__doc__)
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        help="workload file; one of the course's size and mix is generated without",
+    )
+    parser.add_argument(
+        "--windows",
+        default=",".join(map(str, WINDOWS)),
+        help="outstanding commands per user, comma-separated",
+    )
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--shards", type=int, default=2)
+    parser.add_argument("--connections", type=int, default=4, help="0: one for each user")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
+    options = parser.parse_args()
+    outcome = run(
+        options.file,
+        windows=tuple(map(int, options.windows.split(","))),
+        runs=options.runs,
+        shards=options.shards,
+        connections=options.connections or None,
+    )
+    _show(outcome)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
+    sys.exit(0 if all(row.reached for row in outcome.rows) else 1)
+
+
+def _show(outcome: Outcome) -> None:
+    table = Table("window", "commands/s", "p50 ms", "p99 ms", "pgbench/s", "ratio", "goal")
+    for row in outcome.rows:
+        goal = f"{row.goal:g} {'reached' if row.reached else 'MISSED'}" if row.goal is not None else ""
+        table.add_row(
+            str(row.window), f"{row.per_second:,.0f}", f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}",
+            f"{row.baseline_per_second:,.0f}", f"{row.ratio:.2f}", goal,
+        )  # fmt: skip
+    print(
+        f"{outcome.workload}; {outcome.shards} shards; {machine()}; baseline {outcome.baseline}; medians of {len(outcome.rows[0].pairs)}"
+    )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    _main()
