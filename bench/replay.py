@@ -22,7 +22,7 @@ from stack.topology import Shape
 from workload.driver import load, replay_now
 from workload.generate import generate
 from workload.layout import Workload
-from workload.machine import machine
+from workload.machine import describe
 
 WINDOWS: Final = (1, 64)
 GOALS: Final = {1: 1.0, 64: 3.0}
@@ -163,8 +163,9 @@ def _show(outcome: Outcome) -> None:
             f"{row.baseline_per_second:,.0f}", f"{row.ratio:.2f}", goal,
         )  # fmt: skip
     print(
-        f"{outcome.workload}; {outcome.shards} shards; {machine()}; baseline {outcome.baseline}; medians of {len(outcome.rows[0].pairs)}"
+        f"{outcome.workload}; {outcome.shards} shards; medians of {len(outcome.rows[0].pairs)}; {describe()}"
     )
+    print(f"baseline: {outcome.baseline}, on the same Postgres just before")
     Console().print(table)
 
 
