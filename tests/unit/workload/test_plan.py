@@ -12,13 +12,14 @@ from workload.layout import lay_out
 from workload.parse import Item, parse
 from workload.plan import MAX_LINES_PER_TURN, Plan, Unexpected
 
-LINES = st.lists(
-    st.one_of(
-        st.tuples(st.integers(1, 40), st.sampled_from(["u", "v", "w", "x"])),
-        st.tuples(st.integers(1, 40), st.none()),
-    ).filter(lambda line: line[1] is not None or line[0] % 5 == 0),
-    max_size=60,
+USERS = st.sampled_from(["u", "u", "v", "w", "x"])
+LINES = st.lists(st.tuples(USERS, st.integers(0, 400)), max_size=80).map(
+    lambda drawn: [
+        (1 + (chance % (place + 1) if chance < 20 else place), None if chance > 385 else user)
+        for place, (user, chance) in enumerate(drawn)
+    ]
 )
+"""(number, user) of each line: mostly rising numbers, a few of them repeated, and a few full dumps."""
 
 
 def text_of(lines: list[tuple[int, str | None]]) -> bytes:
@@ -84,9 +85,14 @@ class Model:
         assert all(0 < latency <= self.now_ns for latency in latencies)
 
     def pick(self, lane: int) -> list[int]:
-        """Some waiting lines of the lane, each user's in order, leaving out users at random."""
-        left_out = {item.user for item in self.items if self.random.random() < 0.3}
-        picked = [p for p in self.lanes[lane] if self.items[p].user not in left_out]
+        """Some waiting lines of the lane: of each user, a few of the oldest."""
+        most = {item.user: self.random.randint(0, self.window) for item in self.items}
+        picked = []
+        for place in self.lanes[lane]:
+            user = self.items[place].user
+            most[user] -= 1
+            if most[user] >= 0:
+                picked.append(place)
         for place in picked:
             self.lanes[lane].remove(place)
         return picked
