@@ -1,8 +1,10 @@
 """What the judges share: the users' accounts as the oracle has them, the quotes, the triggers, and counts for the report."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Final, TypeVar
 
+from core.ids import is_user
 from core.money import format_cents
 from grader.events import Event
 from grader.findings import Findings
@@ -39,8 +41,8 @@ class UserCase:
         self.account = Account()
         self.lost = False
         """A command cannot be followed: what comes after it is not judged."""
-        self.taken: dict[tuple[int, int], tuple[int, int]] = {}
-        """(side, number) of pendings committed or cancelled: the line and the cents."""
+        self.taken: dict[tuple[int, int], int] = {}
+        """(side, number) of pendings committed or cancelled: their cents."""
         self.forced: dict[tuple[int, int], Moves] = {}
         """(side, number) of pendings that had to expire and did not: the changes of cash that belong to it."""
         self.fired: dict[tuple[int, str], tuple[int, int]] = {}
@@ -92,10 +94,12 @@ class Casebook:
         """errorEvents, and those whose message begins with no code."""
 
     def case(self, user: str) -> UserCase:
-        """The user's case; a new one for a user not met before."""
+        """The user's case; a new one for a user not met before, and one that is not kept for what is no user's name."""
         found = self.users.get(user)
         if found is None:
-            found = self.users[user] = UserCase()
+            found = UserCase()
+            if is_user(user):
+                self.users[user] = found
         return found
 
     def report(self, rule: str, text: str, event: Event) -> None:
@@ -103,10 +107,16 @@ class Casebook:
         self.findings.violation(rule, text, event.line, event.user, event.number)
 
 
-def compare_moves(book: Casebook, unit: Unit, expected: Moves, older: dict[int, int] | None = None) -> None:
+def _no_pendings() -> dict[int, int]:
+    return {}
+
+
+def compare_moves(
+    book: Casebook, unit: Unit, expected: Moves, older: Callable[[], dict[int, int]] = _no_pendings
+) -> None:
     """Reports where the unit's accountTransactions differ from the oracle's.
 
-    `older`: cents of pendings that were not the newest, and their number: a sum found there names the mistake.
+    `older` gives cents of pendings that were not the newest, and their number: a sum found there names the mistake.
     """
     logged = unit.moves
     if not expected and not logged:
@@ -130,7 +140,7 @@ def compare_moves(book: Casebook, unit: Unit, expected: Moves, older: dict[int, 
             )
             continue
         extra.remove(twin)
-        number = older.get(twin.cents or 0) if older else None
+        number = older().get(twin.cents or 0)
         text = f"{action} {format_cents(twin.cents or 0)}, but it must be {format_cents(cents or 0)}"
         if number is None:
             book.report("move-wrong", text, twin)

@@ -1,5 +1,6 @@
 """Grades an audit log: reads it once, front to back, and reports (`check_log`)."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.commands import ARGUMENTS
@@ -39,8 +40,7 @@ def check_log(
     with open_log(log) as file:
         try:
             for batch in scan(chunks(file)):
-                for item in batch:
-                    grading.take(item)
+                grading.take(batch)
         except BrokenXml as broken:
             grading.findings.violation("xml", broken.text, broken.line)
     return grading.finish()
@@ -62,20 +62,22 @@ class Grading:
         self._events = 0
         self._first_ms = self._now_ms = -1
 
-    def take(self, item: Event | RawEvent) -> None:
-        """The log's next event."""
-        self._events += 1
-        event = item if isinstance(item, Event) else self._parse(item)
-        if event is None:
-            return
-        if event.timestamp_ms != self._now_ms or self._assembler.full:
-            self._turn(event)
-        if event.kind == QUOTE_SERVER:
-            self._hit(event)
-        else:
-            if event.kind == USER_COMMAND:
-                self._book.names.add(event.user)
-            self._assembler.add(event)
+    def take(self, items: Iterable[Event | RawEvent]) -> None:
+        """The log's next events."""
+        assembler, names = self._assembler, self._book.names
+        for item in items:
+            self._events += 1
+            event = item if isinstance(item, Event) else self._parse(item)
+            if event is None:
+                continue
+            if event.timestamp_ms != self._now_ms or assembler.full:
+                self._turn(event)
+            if event.kind == QUOTE_SERVER:
+                self._hit(event)
+            else:
+                if event.kind == USER_COMMAND:
+                    names.add(event.user)
+                assembler.add(event)
 
     def finish(self) -> Report:
         """Judges what is left and what never came."""

@@ -22,12 +22,12 @@ from core.commands import (
     SYMBOL,
 )
 from core.errors import BAD_REQUEST, CODES, EXPIRED, FORBIDDEN, QUOTE_UNAVAILABLE, UNAUDITED
-from core.ids import is_user, parse_filename
+from core.ids import parse_filename
 from core.money import format_cents
 from grader.casebook import LOST, LOST_BECAUSE, Casebook, UserCase, compare_moves, remember
 from grader.events import Event
 from grader.hits import LIVE, STALE, UNQUOTED, Hit
-from grader.oracle import BUYING, PRICED, SELLING, Command, Outcome, apply, due, expire
+from grader.oracle import BUYING, PRICED, SELLING, Command, Outcome, Pending, apply, due, expire
 from grader.units import Unit
 
 UNREADABLE: Final = "?"
@@ -57,7 +57,7 @@ def judge_command(book: Casebook, unit: Unit) -> None:
     book.outcomes[code or "OK"] += 1
     _check_arguments(book, unit)
     own = book.quotes.take_own(head.user, head.number, head.symbol) if head.command in PRICED else None
-    case = book.case(head.user) if is_user(head.user) else UserCase()
+    case = book.case(head.user)
     if head.damaged:
         case.lost = True
     if case.lost:
@@ -74,19 +74,18 @@ def judge_command(book: Casebook, unit: Unit) -> None:
         head.user,
         head.symbol,
         head.cents,
-        parse_filename(head.filename) or "" if head.filename else "",
+        (parse_filename(head.filename) or "") if head.filename else "",
         count_ok is not False,
     )
-    older = _older(case, head.command)
     price = _price(unit, own, code)
     outcome = apply(case.account, command, price)
     if outcome.code == QUOTE_UNAVAILABLE and code != QUOTE_UNAVAILABLE:
         _judge_unpriced(book, unit, case, command, code)
         return
-    _judge_outcome(book, unit, code, outcome, older)
+    _judge_outcome(book, unit, code, outcome, case)
     _judge_price(book, unit, own, price, outcome)
     if outcome.code is None:
-        _follow(book, case, head)
+        _follow(book, case, head, outcome.taken)
 
 
 def _logged_code(book: Casebook, unit: Unit) -> str | None:
@@ -143,17 +142,12 @@ def _undecidable(book: Casebook, code: str | None, head: Event) -> bool:
     return True
 
 
-def _older(case: UserCase, command: str) -> dict[int, int] | None:
-    """Cents and numbers of the pendings that this COMMIT or CANCEL must not take."""
-    side = _TAKING_SIDE.get(command)
+def _older(case: UserCase, side: int | None) -> dict[int, int]:
+    """Cents and numbers of the pendings that a COMMIT or CANCEL, which has just taken the newest, must not have taken."""
     if side is None:
-        return None
-    pendings = case.account.pendings[side]
-    older = {cents: number for (taken, number), (_, cents) in case.taken.items() if taken == side}
-    older |= {pending.cents: pending.number for pending in pendings[:-1]}
-    if pendings:
-        remember(case.taken, (side, pendings[-1].number), (0, pendings[-1].cents))
-    return older
+        return {}
+    older = {cents: number for (taken, number), cents in case.taken.items() if taken == side}
+    return older | {pending.cents: pending.number for pending in case.account.pendings[side]}
 
 
 def _price(unit: Unit, own: Hit | None, code: str | None) -> int | None:
@@ -183,13 +177,11 @@ def _judge_unpriced(book: Casebook, unit: Unit, case: UserCase, command: Command
     case.lost = True
 
 
-def _judge_outcome(
-    book: Casebook, unit: Unit, code: str | None, outcome: Outcome, older: dict[int, int] | None
-) -> None:
+def _judge_outcome(book: Casebook, unit: Unit, code: str | None, outcome: Outcome, case: UserCase) -> None:
     head = unit.head
     right = outcome.code
     if code == right or (code == UNREADABLE and right is not None):
-        compare_moves(book, unit, outcome.moves, older)
+        compare_moves(book, unit, outcome.moves, lambda: _older(case, _TAKING_SIDE.get(head.command)))
         if head.command == BUY and code is None:
             book.bought += 1
             book.bought_free += not unit.moves
@@ -242,8 +234,10 @@ def _judge_price(
             book.report("price-redundant", f"{shown} is the command's own newest hit", place)
 
 
-def _follow(book: Casebook, case: UserCase, head: Event) -> None:
-    """Tells the watch what a successful command did to a trigger."""
+def _follow(book: Casebook, case: UserCase, head: Event, taken: Pending | None) -> None:
+    """Remembers what a successful command took, and tells the watch what it did to a trigger."""
+    if taken is not None:
+        remember(case.taken, (_TAKING_SIDE[head.command], taken.number), taken.cents)
     side = _TRIGGER_SIDE.get(head.command)
     if side is None:
         return

@@ -6,6 +6,7 @@ milliseconds. Quotes are the caller's business: a price is given, or None when t
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -18,6 +19,8 @@ from core.money import is_amount
 BUYING: Final = 0
 SELLING: Final = 1
 """The two sides. What an account has twice (pendings, trigger orders) is indexed by them."""
+
+_is_user: Final = lru_cache(maxsize=65_536)(is_user)
 
 PRICED: Final = frozenset({commands.QUOTE, commands.BUY, commands.SELL})
 """The commands that use a quote."""
@@ -41,15 +44,6 @@ class Command(Struct, frozen=True, gc=False):
     """It had the right number of arguments (a log alone does not show that)."""
 
 
-class Outcome(Struct, frozen=True, gc=False):
-    """What a command must have done: a refusal code, or None and the changes of cash."""
-
-    code: str | None = None
-    moves: Moves = ()
-    priced: bool = False
-    """The decision needed a price."""
-
-
 class Pending(Struct, frozen=True, gc=False):
     """A BUY or SELL that waits for its COMMIT; it holds its price."""
 
@@ -63,6 +57,17 @@ class Pending(Struct, frozen=True, gc=False):
     def cents(self) -> int:
         """What a buy has reserved, and what a sell will bring."""
         return self.shares * self.price_cents
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """What a command must have done: a refusal code, or None and the changes of cash."""
+
+    code: str | None = None
+    moves: Moves = ()
+    priced: bool = False
+    """The decision needed a price."""
+    taken: Pending | None = None
+    """What a COMMIT or CANCEL took: the newest pending."""
 
 
 class TriggerOrder(Struct, frozen=True, gc=False):
@@ -149,10 +154,10 @@ def argument_refusal(command: Command) -> str | None:
         return errors.BAD_REQUEST
     name = command.name
     if name == commands.DUMPLOG:
-        if command.user and not is_user(command.user):
+        if command.user and not _is_user(command.user):
             return errors.BAD_USER
         return None if command.filename else errors.BAD_FILENAME
-    if not is_user(command.user):
+    if not _is_user(command.user):
         return errors.BAD_USER
     if name in _WITH_SYMBOL and not command.symbol:
         return errors.BAD_SYMBOL
@@ -163,14 +168,13 @@ def argument_refusal(command: Command) -> str | None:
 
 def due(account: Account, now_ms: int, life_ms: int = PENDING_LIFE_MS) -> list[tuple[int, Pending]]:
     """(side, pending) of everything that is too old at `now_ms`; an age of exactly `life_ms` is valid."""
-    if not account.pendings[BUYING] and not account.pendings[SELLING]:
-        return []
-    return [
-        (side, pending)
-        for side in (BUYING, SELLING)
-        for pending in account.pendings[side]
-        if now_ms - pending.time_ms > life_ms
-    ]
+    found = []
+    for side in (BUYING, SELLING):
+        for pending in account.pendings[side]:
+            if now_ms - pending.time_ms <= life_ms:
+                break  # the oldest stand first
+            found.append((side, pending))
+    return found
 
 
 def expire(account: Account, side: int, pending: Pending) -> Moves:
@@ -259,7 +263,7 @@ def _commit_buy(account: Account, command: Command) -> Outcome:
     if isinstance(pending, Outcome):
         return pending
     account.shares[pending.symbol] = account.shares.get(pending.symbol, 0) + pending.shares
-    return _NOTHING
+    return Outcome(taken=pending)
 
 
 def _commit_sell(account: Account, command: Command) -> Outcome:
@@ -268,12 +272,14 @@ def _commit_sell(account: Account, command: Command) -> Outcome:
         return pending
     account.reserved[pending.symbol] -= pending.shares
     account.cash += pending.cents
-    return Outcome(moves=(("add", pending.cents),))
+    return Outcome(moves=(("add", pending.cents),), taken=pending)
 
 
 def _cancel_pending(account: Account, side: int) -> Outcome:
     pending = _pop(account, side)
-    return pending if isinstance(pending, Outcome) else Outcome(moves=_give_back(account, side, pending))
+    if isinstance(pending, Outcome):
+        return pending
+    return Outcome(moves=_give_back(account, side, pending), taken=pending)
 
 
 def _set_buy_amount(account: Account, command: Command) -> Outcome:

@@ -6,8 +6,9 @@ XML is read by expat. A document type declaration is refused before it is read, 
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from xml.parsers import expat
 
 from grader.events import RawEvent
@@ -37,21 +38,18 @@ class Damaged(Exception):
     """The compressed file cannot be read on."""
 
 
-def open_log(path: Path) -> IO[bytes]:
+def open_log(path: Path) -> BufferedIOBase:
     """The file's bytes, decompressed when it begins as gzip does. Raises OSError."""
-    file = path.open("rb")
-    magic = file.read(2)
-    file.seek(0)
-    if magic == _GZIP_MAGIC:
-        return gzip.open(file)  # type: ignore[return-value]
-    return file
+    with path.open("rb") as file:
+        compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    return gzip.open(path) if compressed else path.open("rb")
 
 
-def chunks(file: IO[bytes]) -> Iterator[bytes]:
+def chunks(file: BufferedIOBase) -> Iterator[bytes]:
     """The file's bytes. Raises Damaged."""
     while True:
         try:
-            data = file.read(CHUNK_BYTES)
+            data = file.read1(CHUNK_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Damaged(f"the compressed data is damaged ({error})") from error
         if not data:

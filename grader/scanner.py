@@ -9,7 +9,7 @@ encoding, broken XML) the rest of the file to `reader`. Both ways give the same 
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from operator import itemgetter
+from operator import getitem, itemgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -123,7 +123,11 @@ def scan(data: Iterator[bytes]) -> Iterator[Sequence[Event | RawEvent]]:
 
     Raises reader.BrokenXml, after the events that stand before the place.
     """
-    buffer = next(data, b"")
+    try:
+        buffer = next(data, b"")
+    except Damaged as error:
+        yield from read(_raising(error))
+        return
     prolog = _PROLOG.match(buffer)
     encoding = _ENCODINGS.get((prolog[1] or prolog[2] or b"").lower()) if prolog else None
     if prolog is None or encoding is None:
@@ -191,7 +195,7 @@ class _Plain:
                 if shape is None:
                     batch.append(self._careful(kind, names, texts, line))
                 else:
-                    values = [read[text] for read, text in zip(shape.values, texts, strict=False)]
+                    values = [*map(getitem, shape.values, texts)]
                     batch.append(Event(_KINDS[kind], line, *shape.order(values + _DEFAULTS)))
             except _Unplain:
                 batch.append(self._careful(kind, names, texts, line))
