@@ -167,6 +167,8 @@ class Flights:
 
     def _arrive(self, quotes: list[Quote]) -> None:
         """These are durable. What came too old to be used is not shared; whoever still wants it asks again."""
+        if not quotes:
+            return
         now_ms = self._clock.now_ms()
         fresh = [quote for quote in quotes if is_fresh(quote, now_ms, self._life_ms)]
         self._quotes |= {quote.symbol: quote for quote in fresh}
