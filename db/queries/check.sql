@@ -40,7 +40,8 @@ FROM audit WHERE kind = 2;
 ANALYZE hit;
 
 -- name: prepare_used_price
--- The price that each accepted QUOTE, BUY and SELL used: the one its event names, else that of its own newest hit.
+-- The price that each accepted QUOTE, BUY and SELL used: the one its event names, else that of its own newest hit. Of the
+-- refused ones those that name a price.
 CREATE TEMPORARY TABLE used_price ON COMMIT DROP AS
 SELECT
     e.username, e.command, e.session_id, e.number, e.timestamp_ms, e.symbol,
@@ -50,7 +51,8 @@ LEFT JOIN (
     SELECT DISTINCT ON (session_id, number, username, symbol) session_id, number, username, symbol, price_cents
     FROM hit ORDER BY session_id, number, username, symbol, quote_time_ms DESC
 ) AS own USING (session_id, number, username, symbol)
-WHERE e.kind = 'command' AND e.command IN ('QUOTE', 'BUY', 'SELL') AND e.error IS NULL;
+WHERE e.kind = 'command' AND e.command IN ('QUOTE', 'BUY', 'SELL')
+  AND (e.error IS NULL OR e.price_cents IS NOT NULL);
 
 -- name: prepare_used_price_statistics
 ANALYZE used_price;
@@ -330,11 +332,16 @@ WHERE e.kind = 'command'
   END;
 
 -- name: i4_refusals
--- What was refused changed nothing and used no price.
+-- What was refused changed nothing, and used a price only where the price was the reason.
 SELECT format('%s of %s (session %s, number %s) was refused (%s), but added %s, removed %s, price %s', command, username,
               session_id, number, error, added_cents, removed_cents, price_cents)
 FROM event
-WHERE error IS NOT NULL AND (kind <> 'command' OR added_cents <> 0 OR removed_cents <> 0 OR price_cents IS NOT NULL);
+WHERE error IS NOT NULL AND (
+    kind <> 'command' OR added_cents <> 0 OR removed_cents <> 0
+    OR (price_cents IS NOT NULL AND NOT (
+        command IN ('BUY', 'SELL') AND split_part(error, ':', 1) IN ('TOO_SMALL', 'INSUFFICIENT_SHARES')
+    ))
+);
 
 -- name: i4_moves
 -- Cash moves by the commands that move it, in their direction, and by the amount named where they name one. (What a pending

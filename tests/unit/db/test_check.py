@@ -50,7 +50,7 @@ PLANTS = [
     ("i3_replies", "UPDATE command SET reply = 'ERR {\"code\":\"TOO_SMALL\",\"message\":\"\"}' WHERE number = 2"),
     ("i3_replies", "UPDATE command SET reply = NULL WHERE number = 5"),
     ("i3_replies", "UPDATE command SET reply = 'OK {}' WHERE body = 'DISPLAY_SUMMARY,bob'"),
-    ("i4_refusals", "UPDATE audit SET price_cents = 1000 WHERE error IS NOT NULL AND command = 3"),
+    ("i4_refusals", "UPDATE audit SET price_cents = 1000 WHERE error IS NOT NULL AND command = 7"),
     ("i4_refusals", "UPDATE audit SET added_cents = 1 WHERE error IS NOT NULL AND command = 7"),
     ("i4_moves", "UPDATE audit SET added_cents = added_cents + 1 WHERE command = 1 AND number = 3"),
     ("i4_moves", "UPDATE audit SET added_cents = 1 WHERE command = 2 AND number = 1"),
