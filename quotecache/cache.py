@@ -73,6 +73,7 @@ class QuoteCache:
         """Makes what was paid for durable, gives up the rest and its locks, closes the connections."""
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._flights.stop()
         await self._shared.close()
 

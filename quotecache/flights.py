@@ -89,6 +89,7 @@ class Flights:
         await self._until(lambda: not self._held, 2 * VALKEY_RETRY_MS)
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for hit in self._hits:
             log.get_logger().error("hit not recorded", hit=msgspec.to_builtins(hit))
 

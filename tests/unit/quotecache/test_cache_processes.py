@@ -1,5 +1,6 @@
 """Several processes, one hit for everybody: also when the winner, Valkey, Postgres or the quote server fails in between."""
 
+import os
 import signal
 import time
 
@@ -102,6 +103,25 @@ def test_a_restarted_cache_costs_no_second_hit(
         time.sleep(0.7)
         restart(services.valkey)
         answered(them, SOME, database)
+        assert_paid_once(server, SOME)
+
+
+@pytest.mark.slow
+def test_a_stopped_cache_costs_no_second_hit(services: Services, database: Database, redis_db: Cache) -> None:
+    valkey = services.valkey
+    if not isinstance(valkey, OwnServer):
+        pytest.skip("needs servers of its own")
+    assert valkey.pid is not None
+    with QuoteServer("--delay=fixed:2000") as server, askers(2, database, redis_db, server) as (one, other):
+        one.ask(SOME)
+        time.sleep(0.7)
+        other.ask(SOME)
+        os.kill(valkey.pid, signal.SIGSTOP)
+        try:
+            time.sleep(5)
+        finally:
+            os.kill(valkey.pid, signal.SIGCONT)
+        answered([one, other], SOME, database)
         assert_paid_once(server, SOME)
 
 
