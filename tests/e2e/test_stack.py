@@ -20,7 +20,7 @@ from stack.process import Identity, wait_until
 from stack.state import ROOT
 from stack.topology import Shape
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 _UP_SECONDS = 90.0
 _SMALL = ("--shards", "1", "--web-servers", "1", "--delay", "none")
 
