@@ -26,7 +26,7 @@ from core.ids import parse_filename
 from core.money import format_cents
 from grader.casebook import LOST, LOST_BECAUSE, Casebook, UserCase, compare_moves, remember
 from grader.events import Event
-from grader.hits import LIVE, STALE, UNQUOTED, Hit
+from grader.hits import STALE, UNQUOTED, Hit
 from grader.oracle import BUYING, PRICED, SELLING, Command, Outcome, Pending, apply, due, expire
 from grader.units import Unit
 
@@ -228,10 +228,13 @@ def _judge_price(
         book.report("price-unquoted", f"no quoteServer event up to here has {shown}", place)
     elif state == STALE:
         book.report("price-stale", f"the last quote of {shown} is over {book.quote_life_ms} ms old", place)
-    elif unit.prices and own is not None and state == LIVE and own.price_cents == price_cents:
-        alive = head.timestamp_ms - own.quote_time_ms <= book.quote_life_ms
-        if alive and not book.quotes.quoted_by_others(own, head.timestamp_ms):
-            book.report("price-redundant", f"{shown} is the command's own newest hit", place)
+    elif (
+        unit.prices
+        and own is not None
+        and own.price_cents == price_cents
+        and book.quotes.surely_used(own, head.timestamp_ms)
+    ):
+        book.report("price-redundant", f"{shown} is the command's own newest hit", place)
 
 
 def _follow(book: Casebook, case: UserCase, head: Event, taken: Pending | None) -> None:

@@ -28,40 +28,44 @@ _HIT_ELSEWHERE: Final = (
 )  # fmt: skip
 
 
+_EVERYTHING: Final = "outcomes, balances, expiries and fires"
+
+
 def demote_underivable(book: Casebook, effects: int, loose: int) -> None:
     """Makes undecided what the log's own convention does not let the oracle derive.
 
     `effects`: events that a command caused; `loose`: those of them that do not stand under it.
     """
-    findings = book.findings
     derived = _OUTCOMES + _EXPIRIES + _FIRES
+    quotes = book.quotes
     if _usual(loose, effects):
         because = f"{loose} of {effects} effects do not stand under their command with its timestamp"
-        findings.demote(
-            (*derived, "move-missing", "price-missing", "price-unquoted", "price-stale", "price-redundant",
-             "fire-unquoted", "fire-stale"),
+        _take_back(
+            book,
+            (*derived, "move-missing", "price-missing", *_HIT_ELSEWHERE),
+            "prices, " + _EVERYTHING,
             because,
-        )  # fmt: skip
+        )
     if _usual(book.unpriced, book.priced):
         because = f"{book.unpriced} of {book.priced} uses of a price do not name it"
-        findings.demote((*derived, "move-missing"), because)
+        _take_back(book, (*derived, "move-missing"), _EVERYTHING, because)
     if _usual(book.unquoted, book.priced):
         because = f"{book.unquoted} of {book.priced} prices used have no hit: funds of a systemEvent seem to be no price"
-        findings.demote((*derived, "move-missing", "price-stale", "fire-stale"), because)
+        _take_back(book, (*derived, "move-missing", "price-stale", "fire-stale"), _EVERYTHING, because)
     if _usual(book.bought_free, book.bought):
         because = (
             f"{book.bought_free} of {book.bought} BUYs move no cash: this system seems to book at the COMMIT"
         )
-        findings.demote(derived, because)
+        _take_back(book, derived, _EVERYTHING, because)
     if _usual(book.codeless, book.errors):
         because = f"{book.codeless} of {book.errors} errorMessages begin with no code"
-        findings.undecided("whether refusals had the right code", because, book.codeless)
-    if _usual(book.quotes.skewed, book.quotes.hits):
+        book.findings.undecided("whether refusals had the right code", because, book.codeless)
+    if _usual(quotes.skewed, quotes.hits):
         because = (
-            f"{book.quotes.skewed} of {book.quotes.hits} quoteServerTimes are far from the timestamps of their events: two "
+            f"{quotes.skewed} of {quotes.hits} quoteServerTimes are far from the timestamps of their events: there are two "
             "clocks, and so no ages"
         )
-        findings.demote(_AGES, because)
+        _take_back(book, _AGES, "ages of quotes", because)
 
 
 def demote_seconds(findings: Findings, largest_ms: int) -> None:
@@ -69,12 +73,19 @@ def demote_seconds(findings: Findings, largest_ms: int) -> None:
     if SECONDS_FROM <= largest_ms < SECONDS_UNTIL:
         text = f"the timestamps, up to {largest_ms}, are seconds and not milliseconds"
         findings.violation("seconds", text)
-        findings.demote((*_AGES, *_EXPIRIES, "commit-expired"), "the timestamps are not milliseconds")
+        findings.demote((*_AGES, *_EXPIRIES, "commit-expired"), "ages", "the timestamps are not milliseconds")
 
 
 def demote_users_dump(findings: Findings) -> None:
     """In one user's dump a price used may be of a hit that stands under another user."""
-    findings.demote(_HIT_ELSEWHERE, "the log is one user's dump: a hit may stand under another user")
+    because = "the log is one user's dump: a hit may stand under another user"
+    findings.demote(_HIT_ELSEWHERE, "prices without a live hit in the log", because)
+
+
+def _take_back(book: Casebook, rules: tuple[str, ...], what: str, because: str) -> None:
+    """Says that `what` is undecided, also when nothing was found against it."""
+    if not book.findings.demote(rules, what, because):
+        book.findings.undecided(what, because, book.commands.total())
 
 
 def _usual(count: int, of: int) -> bool:

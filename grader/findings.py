@@ -28,12 +28,15 @@ class Findings:
         """Something the log does not let one decide; equal ones are counted together."""
         self._undecided[what, because] = self._undecided.get((what, because), 0) + count
 
-    def demote(self, rules: tuple[str, ...], because: str) -> None:
-        """Makes violations of these rules undecided."""
+    def demote(self, rules: tuple[str, ...], what: str, because: str) -> int:
+        """Makes violations of these rules undecided; how many there were."""
+        count = 0
         for rule in rules:
-            if count := self.counts.pop(rule, 0):
-                del self._kept[rule]
-                self.undecided(RULES[rule], because, count)
+            self._kept.pop(rule, None)
+            count += self.counts.pop(rule, 0)
+        if count:
+            self.undecided(what, because, count)
+        return count
 
     def violations(self) -> tuple[list[Violation], dict[str, int]]:
         """Those kept and the count of each rule, in the order of rules.py."""

@@ -56,6 +56,8 @@ class QuoteBook:
         self._symbols: dict[str, _Symbol] = {}
         self._keys: set[int] = set()
         self._own: dict[tuple[str, int], list[Hit]] = {}
+        self._claimed: set[int] = set()
+        """Lines of hits that seem to be triggers'."""
         self.hits = 0
         self.needed = 0
         self.skewed = 0
@@ -115,16 +117,20 @@ class QuoteBook:
         )
 
     def claim(self, hit: Hit) -> None:
-        """The hit is a trigger's: no command waits for it."""
-        self._own.pop((hit.user, hit.number), None)
+        """The hit seems to be a trigger's. Another session may have a command of this number, so it stays a command's too."""
+        self._claimed.add(hit.line)
 
-    def quoted_by_others(self, own: Hit, now_ms: int) -> bool:
-        """True when a live hit for another command or user has the same price, so that it may have been the one used."""
-        return any(
-            hit.price_cents == own.price_cents
-            and (hit.user, hit.number) != (own.user, own.number)
-            and now_ms - hit.quote_time_ms <= self._life_ms
-            for hit in self._symbols[own.symbol].recent
+    def surely_used(self, own: Hit, now_ms: int) -> bool:
+        """True when this live hit of the command itself is the only one that has its price: no other can have been used."""
+        return (
+            own.line not in self._claimed
+            and now_ms - own.quote_time_ms <= self._life_ms
+            and not any(
+                hit.price_cents == own.price_cents
+                and (hit.user, hit.number) != (own.user, own.number)
+                and now_ms - hit.quote_time_ms <= self._life_ms
+                for hit in self._symbols[own.symbol].recent
+            )
         )
 
     def _check_new(self, key: str, hit: Hit, quotes: _Symbol) -> None:

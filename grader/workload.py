@@ -148,6 +148,11 @@ class Workload:
 
         `only_user`: the log is that user's dump.
         """
+        if only_user is not None:
+            because = f"the log names {only_user} alone, so it is taken for that user's dump"
+            findings.undecided(
+                "whether the commands of other users are there", because, self.lines_of_others(only_user)
+            )
         missing = self._missing(only_user)
         strangers = self._explain(missing, findings)
         if strangers:
@@ -161,6 +166,7 @@ class Workload:
             )
             findings.demote(
                 ("user-order", "doubled-command", "renumbered-command", "wrong-command", "hit-attribution"),
+                "commands that seem to be wrong ones of the workload",
                 "the database held another session",
             )
             return False

@@ -13,14 +13,30 @@ def event(kind: str, time_ms: int, number: int, **fields: object) -> str:
     return f"<{kind}>{body}</{kind}>"
 
 
-def command(time_ms: int, number: int, name: str, user: str = "", symbol: str = "", funds: str = "", file: str = "") -> str:
+def command(
+    time_ms: int, number: int, name: str, user: str = "", symbol: str = "", funds: str = "", file: str = ""
+) -> str:
     return event(
-        "userCommand", time_ms, number, command=name, username=user, stockSymbol=symbol, filename=file, funds=funds
+        "userCommand",
+        time_ms,
+        number,
+        command=name,
+        username=user,
+        stockSymbol=symbol,
+        filename=file,
+        funds=funds,
     )
 
 
 def error(
-    time_ms: int, number: int, name: str, code: str, user: str = "", symbol: str = "", funds: str = "", file: str = ""
+    time_ms: int,
+    number: int,
+    name: str,
+    code: str,
+    user: str = "",
+    symbol: str = "",
+    funds: str = "",
+    file: str = "",
 ) -> str:
     return event(
         "errorEvent", time_ms, number,

@@ -4,7 +4,7 @@ It knows how a right log looks, and with `bugs` how the log of a wrong system wo
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 
 from core.money import format_cents, parse_decimal
@@ -59,6 +59,8 @@ class Quote:
     user: str
     number: int
     key: str
+    line: Line | None
+    """The command that waited for it; None for a trigger's."""
 
 
 def render(records: list[Record]) -> bytes:
@@ -198,11 +200,11 @@ class Market:
         quote = self._quotes.get(symbol)
         return quote if quote and self.now_ms - quote.time_ms <= self._quote_life_ms else None
 
-    def _hit(self, symbol: str, user: str, number: int) -> Quote:
+    def _hit(self, symbol: str, user: str, number: int, line: Line | None = None) -> Quote:
         rng = self.random
         self._prices[symbol] = max(100, int(self._prices[symbol] * rng.uniform(0.6, 1.7)) % 12_000)
         key = f"{rng.getrandbits(256):064x}="
-        quote = Quote(symbol, self._prices[symbol], self.now_ms - rng.randrange(3), user, number, key)
+        quote = Quote(symbol, self._prices[symbol], self.now_ms - rng.randrange(3), user, number, key, line)
         self._quotes[symbol] = quote
         self._log_hit(quote, user, number)
         return quote
@@ -226,7 +228,7 @@ class Market:
                     and line.user in self.accounts
                 ):
                     if self._cached(line.symbol) is None:
-                        self._hit(line.symbol, line.user, line.number)
+                        self._hit(line.symbol, line.user, line.number, line)
                     return
 
     # Commands.
@@ -251,10 +253,10 @@ class Market:
         if outcome.priced:
             quote = self._cached(line.symbol)
             if quote is None:
-                quote = self._hit(line.symbol, line.user, line.number)
-            elif CACHE_AS_HIT in self.bugs and quote.number != line.number:
+                quote = self._hit(line.symbol, line.user, line.number, line)
+            elif CACHE_AS_HIT in self.bugs and quote.line is not line:
                 self._log_hit(quote, line.user, line.number)
-                quote = Quote(quote.symbol, quote.cents, quote.time_ms, line.user, line.number, quote.key)
+                quote = replace(quote, user=line.user, number=line.number, line=line)
             outcome = oracle.apply(account, command, quote.cents)
         if account.known:
             self.accounts[line.user] = account
@@ -277,7 +279,7 @@ class Market:
         if line.cents is not None:
             arguments["funds"] = format_cents(line.cents)
         record.events.append(self._event("userCommand", record, command=line.command, **arguments))
-        if quote is not None and (quote.user, quote.number) != (line.user, line.number):
+        if quote is not None and quote.line is not line:
             price = {"stockSymbol": line.symbol, "funds": format_cents(quote.cents)}
             record.events.append(self._event("systemEvent", record, command=line.command, **price))
         self._add_moves(record, outcome.moves)

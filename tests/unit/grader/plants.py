@@ -5,6 +5,7 @@ A place is chosen by what the contract says of it, never by what the grader find
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from core.money import format_cents
 from tests.unit.grader.market import Record, cents_of
@@ -109,13 +110,10 @@ def _would_have_waited(records: Records, fire: Record) -> bool:
     if records[-1].time_ms <= until_ms:
         return False
     for record in records:
-        if (
-            fire.time_ms <= record.time_ms <= until_ms
-            and record is not fire
-            and record.head.get("stockSymbol") == symbol
-        ):
-            if record.kind == "hit" or (record.user == fire.user and "SET_" in record.command):
-                return False
+        near = fire.time_ms <= record.time_ms <= until_ms and record.head.get("stockSymbol") == symbol
+        touches = record.kind == "hit" or (record.user == fire.user and "SET_" in record.command)
+        if near and touches and record is not fire:
+            return False
     price = fire.head["funds"]
     quoted = [
         int(one.head["quoteServerTime"])
@@ -283,7 +281,7 @@ def swapped_commands(records: Records, rng: random.Random) -> bool:
     by_user: dict[str, list[Record]] = {}
     for record in _commands(records):
         by_user.setdefault(record.user, []).append(record)
-    pairs = [(a, b) for user, own in by_user.items() if user for a, b in zip(own, own[1:], strict=False)]
+    pairs = [(a, b) for user, own in by_user.items() if user for a, b in pairwise(own)]
     first, second = rng.choice(pairs)
     first.time_ms, second.time_ms = second.time_ms, first.time_ms
     first.sequence, second.sequence = second.sequence, first.sequence
