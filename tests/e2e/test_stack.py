@@ -1,11 +1,9 @@
 """The stack as its user meets it: `up`, `status`, `down`, what dies, what is killed, two at once."""
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,40 +14,13 @@ import pytest
 
 from stack import state
 from stack.launcher import Stack, throw_away
-from stack.process import Identity, wait_until
-from stack.state import ROOT
+from stack.process import wait_until
 from stack.topology import Shape
+from tests.e2e.commandline import Command
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 _UP_SECONDS = 90.0
 _SMALL = ("--shards", "1", "--web-servers", "1", "--delay", "none")
-
-
-class Command:
-    """The command line with a state directory of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.env = {**os.environ, "DAYTRADE_STATE_DIR": str(directory), "PYTHONPATH": str(ROOT)}
-
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "stack.cli", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=180)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    def parts(self) -> dict[str, Identity]:
-        now = state.read(self.directory)
-        return {part.name: part.process for part in now.parts if part.process} if now else {}
 
 
 @pytest.fixture
