@@ -114,7 +114,7 @@ class Grading:
 
     def _parse(self, raw: RawEvent) -> Event | None:
         event, problems = parse(raw)
-        user = raw.fields.get("username", "")[:64]
+        user = raw.fields.get("username", "")
         for problem in problems:
             self.findings.violation("schema", problem, raw.line, user, event.number if event else 0)
         return event

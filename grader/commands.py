@@ -55,7 +55,6 @@ def judge_command(book: Casebook, unit: Unit) -> None:
     code = _logged_code(book, unit)
     book.commands[head.command] += 1
     book.outcomes[code or "OK"] += 1
-    _check_arguments(book, unit)
     own = book.quotes.take_own(head.user, head.number, head.symbol) if head.command in PRICED else None
     case = book.case(head.user)
     if head.damaged:
@@ -63,6 +62,7 @@ def judge_command(book: Casebook, unit: Unit) -> None:
     if case.lost:
         book.findings.undecided(LOST, LOST_BECAUSE)
         return
+    _check_arguments(book, unit)
     _expire_due(book, case, head)
     if count_ok is None and _undecidable(book, code, head):
         compare_moves(book, unit, ())
@@ -114,9 +114,11 @@ def _check_arguments(book: Casebook, unit: Unit) -> None:
     ):
         book.report("arguments", f"{head.command} with an argument that it does not take", head)
     for error in unit.errors:
-        if (error.symbol, error.cents, error.filename) != (head.symbol, head.cents, head.filename) and not (
-            error.damaged or head.damaged
-        ):
+        if (error.symbol, error.cents, error.filename) != (
+            head.symbol,
+            head.cents,
+            head.filename,
+        ) and not error.damaged:
             book.report("arguments", "the errorEvent has other arguments than its userCommand", error)
 
 

@@ -1,7 +1,12 @@
 """Collects what is found while a log is read: everything is counted, the first of each rule are kept with their place."""
 
+from typing import Final
+
 from grader.report import MAX_SHOWN, Undecided, Violation
 from grader.rules import RULES, WARNINGS
+
+MAX_USER_CHARS: Final = 80
+"""So much of a user's name is shown; a well-formed one has at most 64."""
 
 
 class Findings:
@@ -17,12 +22,14 @@ class Findings:
         """A broken rule. A later one of the same user is marked as what may follow from the first."""
         assert rule in RULES
         follows = self._first_line.setdefault(user, line) if user and line else 0
-        self._keep(Violation(rule, line, user, number, text, 0 if follows == line else follows))
+        self._keep(
+            Violation(rule, line, user[:MAX_USER_CHARS], number, text, 0 if follows == line else follows)
+        )
 
     def warning(self, rule: str, text: str, line: int = 0, user: str = "", number: int = 0) -> None:
         """Something that breaks no rule."""
         assert rule in WARNINGS
-        self._keep(Violation(rule, line, user, number, text))
+        self._keep(Violation(rule, line, user[:MAX_USER_CHARS], number, text))
 
     def undecided(self, what: str, because: str, count: int = 1) -> None:
         """Something the log does not let one decide; equal ones are counted together."""

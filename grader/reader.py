@@ -126,7 +126,7 @@ def _parser(events: list[RawEvent], lines_before: int) -> expat.XMLParserType:
                 text = text[:MAX_FIELD_CHARS]
                 oddity = f"a value of over {MAX_FIELD_CHARS} characters"
         elif data and not data.isspace():
-            oddity = f"text {data.strip()[:40]!r} outside the fields"
+            oddity = "text outside the fields"
             if depth < 2:
                 events.append(RawEvent(ROOT, here(), {}, oddity))
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from core.ids import is_user
 from grader.oracle import BUYING, SELLING, Account
 from grader.rules import RULES, WARNINGS
 
@@ -32,7 +33,7 @@ class Violation(Struct, frozen=True):
         if self.number:
             place.append(f"[{self.number}]")
         if self.user:
-            place.append(self.user)
+            place.append(self.user if is_user(self.user) else repr(self.user))
         after = f" (may follow from line {self.follows})" if self.follows else ""
         return f"{', '.join(place) or 'log'}: {self.text}{after}"
 

@@ -194,7 +194,8 @@ def parse(raw: RawEvent) -> tuple[Event | None, list[str]]:
             problems.append(f"{name} {text[:SHOWN_CHARS]!r} {value.wrong}")
             value = value.meaning
             if value is None:
-                values["damaged"] = values.get("damaged", False) or text not in ("", "None")
+                absent = text in ("", "None") and name not in REQUIRED[raw.name]
+                values["damaged"] = values.get("damaged", False) or not absent
                 continue
         if field:
             values[field] = value

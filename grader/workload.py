@@ -93,7 +93,8 @@ class Workload:
     """The file, and what of it the log has shown so far. Of a number that occurs twice the first counts."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
-        self._places: dict[int, int] = {}
+        self._sparse: dict[int, int] | None = None
+        """Number to place; None while the numbers are consecutive."""
         self._texts = bytearray()
         self._ends = array("Q")
         self._numbers = array("Q")
@@ -113,7 +114,7 @@ class Workload:
 
     def see(self, event: Event, findings: Findings) -> bool | None:
         """Takes a userCommand in. Whether its line had the right number of arguments; None when it is not the file's."""
-        place = self._places.get(event.number)
+        place = self._place(event.number)
         if place is None or (_content(event) != self._contents[place] and not event.damaged):
             self._keep_stranger(event)
             return None
@@ -136,7 +137,7 @@ class Workload:
 
     def may_hit(self, hit: Event) -> bool:
         """True when a hit under this number and user may have been made for that line."""
-        place = self._places.get(hit.number)
+        place = self._place(hit.number)
         return place is not None and self._askers[place] == hash((hit.user, hit.symbol))
 
     def lines_of_others(self, user: str) -> int:
@@ -176,9 +177,13 @@ class Workload:
         return True
 
     def _append(self, line: Line) -> None:
-        place = len(self._contents)
-        if self._places.setdefault(line.number, place) != place:
+        if self._place(line.number) is not None:
             return
+        place = len(self._contents)
+        if self._sparse is None and place and line.number != self._numbers[-1] + 1:
+            self._sparse = {number: index for index, number in enumerate(self._numbers)}
+        if self._sparse is not None:
+            self._sparse[line.number] = place
         self._contents.append(_content(line))
         may_hit = line.count_ok and line.command in _MAY_HIT and line.user and line.symbol
         self._askers.append(hash((line.user, line.symbol)) if may_hit else 0)
@@ -189,6 +194,13 @@ class Workload:
         self._numbers.append(line.number)
         if line.command == DUMPLOG and line.filename and (line.user or line.text.count(",") == 1):
             self._dumps.append(place)
+
+    def _place(self, number: int) -> int | None:
+        """The line's place among the file's requests, from 0; None when there is no such number."""
+        if self._sparse is not None:
+            return self._sparse.get(number)
+        place = number - self._numbers[0] if self._numbers else -1
+        return place if 0 <= place < len(self._numbers) else None
 
     def _line(self, place: int) -> Line:
         start = self._ends[place - 1] if place else 0
@@ -220,12 +232,12 @@ class Workload:
         """
         lacking = set(missing)
         by_content: dict[int, list[int]] = {}
-        for place in reversed(missing):
-            by_content.setdefault(self._contents[place], []).append(place)
+        for lost in reversed(missing):
+            by_content.setdefault(self._contents[lost], []).append(lost)
         rest: list[Event] = []
         doubled: list[Event] = []
         for event in self._strangers:
-            place = self._places.get(event.number, -1)
+            place = self._place(event.number)
             same = by_content.get(_content(event), [])
             while same and same[-1] not in lacking:
                 same.pop()
@@ -233,11 +245,11 @@ class Workload:
                 lacking.discard(same[-1])
                 text = f"{event.command} has the number of no such line; the file has it as [{self._numbers[same[-1]]}]"
                 findings.violation("renumbered-command", text, event.line, event.user, event.number)
-            elif place in lacking:
+            elif place is not None and place in lacking:
                 lacking.discard(place)
                 text = f"{event.command} with these arguments, but the file says {self._line(place).text!r}"
                 findings.violation("wrong-command", text, event.line, event.user, event.number)
-            elif place > 0 and self._contents[place] == _content(event):
+            elif place and self._contents[place] == _content(event):
                 doubled.append(event)
             else:
                 rest.append(event)

@@ -3,13 +3,18 @@
 Each imitates a convention seen in logs of the course's teams; none is a copy of one.
 """
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
 
 from grader.check import check_log
 from grader.report import Report
+from tests.unit.grader.golden import LOG, WORKLOAD
 from tests.unit.grader.hand import command, error, hit, move, system
 
 DERIVED = {
@@ -164,3 +169,33 @@ def test_all_at_one_time(tmp_path: Path) -> None:
     assert report.exit_code == 0, report.to_text()
     assert report.accounts["u"].cash_cents == 399_00
     assert report.figures.per_second is None
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), changes=st.integers(1, 40))
+def test_any_values_are_graded_without_a_crash(seed: int, changes: int, tmp_path: Path) -> None:
+    """Values, fields and events of the golden log mixed up: a report, whatever it says."""
+    rng = random.Random(seed)
+    tree = etree.fromstring(LOG[LOG.index("<log>") :])
+    values = [field.text or "" for event in tree for field in event]
+    odd = ["", "0", "-1", "0.00", "None", "999999999999999999.99", "1e9", "x" * 300, "9999999999999", "ADD"]
+    for _ in range(changes):
+        event = rng.choice(tree)
+        change = rng.randrange(5)
+        if change == 0:
+            event.tag = rng.choice(tree).tag
+        elif change == 1 and len(event):
+            event.remove(rng.choice(event))
+        elif change == 2:
+            tree.remove(event)
+        elif change == 3:
+            tree.insert(rng.randrange(len(tree)), etree.fromstring(etree.tostring(event)))
+        elif len(event):
+            rng.choice(event).text = rng.choice(values + odd)
+    path, lines = tmp_path / "log.xml", tmp_path / "w.txt"
+    path.write_bytes(etree.tostring(tree))
+    lines.write_text(WORKLOAD)
+    for workload in (None, lines):
+        report = check_log(path, workload)
+        assert report.to_text()
+        assert report.to_json()
