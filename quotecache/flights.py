@@ -17,7 +17,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from core.limits import MAX_QUOTE_BATCH, QUOTE_RENEW_MS, QUOTE_STOP_MS, VALKEY_RETRY_MS
 from core.serve import spawn
-from quotecache.freshness import Hit, Quote, is_fresh
+from quotecache.freshness import Hit, Quote
 from quotecache.source import QuoteSource
 from quotecache.valkey import SharedQuotes
 from quotecache.wanted import Want
@@ -50,7 +50,7 @@ class Flights:
         still_wanted: Callable[[str], bool],
         landed: Callable[[str], None],
     ) -> None:
-        """`usable` gets quotes as soon as they are durable; `landed` each symbol that is not being fetched any more."""
+        """`usable` gets quotes as soon as they are durable, too old ones as well; `landed` each symbol that is not being fetched any more."""
         self._shared = shared
         self._source = source
         self._store = store
@@ -167,18 +167,13 @@ class Flights:
             self._arrive([hit.quote for hit in hits])
 
     def _arrive(self, quotes: list[Quote]) -> None:
-        """These are durable. What came too old to be used is not shared; whoever still wants it asks again."""
+        """These are durable. One that came too old is of no use to anybody: whoever still wants its symbol asks again."""
         if not quotes:
             return
-        now_ms = self._clock.now_ms()
-        fresh = [quote for quote in quotes if is_fresh(quote, now_ms, self._life_ms)]
-        self._quotes |= {quote.symbol: quote for quote in fresh}
+        self._quotes |= {quote.symbol: quote for quote in quotes}
         self._to_share.set()
-        if fresh:
-            self._usable(fresh)
+        self._usable(quotes)
         for quote in quotes:
-            if quote.symbol not in self._quotes:
-                self._given_up.add(quote.symbol)
             self._land(quote.symbol)
 
     def _give_up(self, symbol: str) -> None:
