@@ -50,7 +50,8 @@ class Flights:
         still_wanted: Callable[[str], bool],
         landed: Callable[[str], None],
     ) -> None:
-        """`usable` gets quotes as soon as they are durable, too old ones as well; `landed` each symbol that is not being fetched any more."""
+        """`usable` gets quotes as soon as they are durable, also one that came too old to be used; `landed` gets each
+        symbol that is not being fetched any more."""
         self._shared = shared
         self._source = source
         self._store = store
