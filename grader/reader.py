@@ -126,9 +126,9 @@ def _parser(events: list[RawEvent], lines_before: int) -> expat.XMLParserType:
                 text = text[:MAX_FIELD_CHARS]
                 oddity = f"a value of over {MAX_FIELD_CHARS} characters"
         elif data and not data.isspace():
+            if depth < 2 and not oddity:
+                events.append(RawEvent(ROOT, here(), {}, "text between the events"))
             oddity = "text outside the fields"
-            if depth < 2:
-                events.append(RawEvent(ROOT, here(), {}, oddity))
 
     def end(name: str) -> None:
         nonlocal depth, oddity
@@ -139,6 +139,7 @@ def _parser(events: list[RawEvent], lines_before: int) -> expat.XMLParserType:
                 fields[name] = text
         elif depth == 2:
             events.append(RawEvent(name, line, fields, oddity))
+            oddity = ""
         depth -= 1
 
     def doctype(*_: object) -> None:
