@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from stack import secretfiles
+from stack import secretfiles, state
 from stack.errors import StackError
 from stack.external import ExternalPostgres, ExternalRedis
 from stack.postgres import EmbeddedPostgres
@@ -22,12 +22,16 @@ DATABASE: Final = "daytrade"
 
 
 class Services:
-    """Postgres and the cache, with a migrated database. Every file they make lies in `directory`."""
+    """Postgres and the cache, with a migrated database. What they make lies in `directory`."""
 
     def __init__(self, directory: Path, environ: Mapping[str, str], fresh: bool = False) -> None:
         self.directory = directory
+        self._secrets = directory
         database_url, redis_url = environ.get("DATABASE_URL"), environ.get("REDIS_URL")
         external = ExternalPostgres(directory, database_url) if database_url else None
+        if external:
+            # Roles belong to the whole server, so all stacks that share it have to give them the same passwords.
+            self._secrets = state.default_directory() / "roles"
         self.postgres: EmbeddedPostgres | ExternalPostgres = external or EmbeddedPostgres(directory)
         self.valkey: EmbeddedValkey | ExternalRedis = (
             ExternalRedis(directory, redis_url, fresh) if redis_url else EmbeddedValkey(directory)
@@ -64,7 +68,8 @@ class Services:
 
     def start(self) -> None:
         """Starts both and brings the database to the newest schema. Raises StackError."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.directory, self._secrets):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self.valkey.start()
             self.postgres.start()
@@ -120,4 +125,4 @@ class Services:
         return secretfiles.password(self._secret(role, "password"))
 
     def _secret(self, role: str, kind: str) -> Path:
-        return self.directory / f"{role}.{kind}"
+        return self._secrets / f"{role}.{kind}"

@@ -1,6 +1,6 @@
 """Becomes the program it is given, but one that the kernel stops when its parent dies. Run as a script, by path:
 
-    python guard.py PARENT SIGNAL UID PROGRAM [ARGUMENT ...]        (UID `-` keeps the user it runs as)
+    python guard.py PARENT SIGNAL PROGRAM [ARGUMENT ...]
 
 A parent that is killed with -9 can stop nobody, so the kernel has to (prctl PR_SET_PDEATHSIG, Linux; elsewhere the next
 start stops what is left). A program of its own, not a preexec_fn: that one may deadlock in a parent with threads.
@@ -14,12 +14,8 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def main(parent: int, signal_number: int, uid: int | None, argv: list[str]) -> None:
+def main(parent: int, signal_number: int, argv: list[str]) -> None:
     """Replaces this process by `argv`; exits with 1 when the parent is dead already or there is no such program."""
-    if uid is not None:  # first, because a change of user takes the death signal away
-        os.setgroups([])
-        os.setgid(uid)
-        os.setuid(uid)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
     if os.getppid() != parent:
@@ -31,4 +27,4 @@ def main(parent: int, signal_number: int, uid: int | None, argv: list[str]) -> N
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), None if sys.argv[3] == "-" else int(sys.argv[3]), sys.argv[4:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -76,7 +76,7 @@ def start_detached(directory: Path, shape: Shape) -> State:
     """Starts the lasting stack in the background and waits until it is ready. Raises StackError."""
     if state.read(directory):
         raise StackError(f"A stack runs in {directory} already: stop it with `./daytrade down`.")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state.make(directory)
     log = directory / "supervisor.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

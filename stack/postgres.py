@@ -1,7 +1,5 @@
 """An embedded PostgreSQL: made by initdb on first use, loopback only, passwords for everybody, durable."""
 
-import functools
-import os
 import shutil
 import signal
 import subprocess
@@ -11,13 +9,11 @@ from typing import Final
 
 import psycopg
 
-from stack import binaries, ports, secretfiles
+from stack import binaries, disguise, ports, secretfiles
 from stack.errors import StackError
 from stack.server import OwnServer
 
 SUPERUSER: Final = "postgres"
-_NOBODY: Final = 65_534
-_NAMESPACE: Final = ("unshare", "-U", "--map-user=1000", "--map-group=1000")
 
 SETTINGS: Final = {
     "listen_addresses": ports.LOOPBACK,
@@ -56,10 +52,7 @@ class EmbeddedPostgres(OwnServer):
         self._data = directory / "data"
         self._password_file = directory / "superuser.password"
         self._passfile = directory / "superuser.pgpass"
-
-    @property
-    def user(self) -> int | None:
-        return _NOBODY if _is_root() and not _has_namespaces() else None
+        self._disguise = disguise.find()
 
     @property
     def superuser_url(self) -> str:
@@ -70,7 +63,7 @@ class EmbeddedPostgres(OwnServer):
     def argv(self, port: int) -> Sequence[str]:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
         return [
-            *_namespace(),
+            *self._disguise.prefix,
             str(self._programs / "postgres"),
             "-D",
             str(self._data),
@@ -91,14 +84,14 @@ class EmbeddedPostgres(OwnServer):
             # Our own server of these data is dead by now. Its number may be another program's since, or a zombie's, and
             # would keep Postgres from starting; against a backend left behind, the shared memory it holds still guards.
             (self._data / "postmaster.pid").unlink(missing_ok=True)
+            self._disguise.give(self._data)
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         secretfiles.write_passfile(self._passfile, SUPERUSER, secretfiles.password(self._password_file))
         new = self.directory / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        if self.user is not None:
-            self._let_in(self.user, new)
+        self._disguise.give(new)
         self._initdb(new)
         new.rename(self._data)
 
@@ -106,45 +99,12 @@ class EmbeddedPostgres(OwnServer):
         with self._password_file.open("rb") as password:
             done = subprocess.run(
                 [
-                    *_namespace(), str(self._programs / "initdb"), f"--pgdata={folder}", f"--username={SUPERUSER}",
+                    *self._disguise.prefix, str(self._programs / "initdb"), f"--pgdata={folder}", f"--username={SUPERUSER}",
                     "--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8", "--locale=C.UTF-8",
                     "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
                 ],
                 stdin=password, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                cwd=self.directory, user=self.user, group=self.user, extra_groups=None if self.user is None else [],
+                cwd=self.directory,
             )  # fmt: skip
         if done.returncode != 0:
             raise StackError(f"initdb failed, look at what it says: {done.stdout.strip()}")
-
-    def _let_in(self, uid: int, folder: Path) -> None:
-        """Gives the data to another user, and lets that user pass through our own folder to it."""
-        self.directory.chmod(0o711)
-        os.chown(folder, uid, uid)
-        for path in (folder, self._programs / "postgres"):
-            if not _can_reach(uid, path):
-                raise StackError(
-                    f"PostgreSQL does not run as root, and uid {uid} may not read {path}: "
-                    "run this as a normal user, or set DATABASE_URL."
-                )
-
-
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-@functools.cache
-def _has_namespaces() -> bool:
-    """Whether root may run a program in a user namespace, where it is not root: changes nothing on the machine."""
-    try:
-        return subprocess.run([*_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-def _namespace() -> Sequence[str]:
-    return _NAMESPACE if _is_root() and _has_namespaces() else ()
-
-
-def _can_reach(uid: int, path: Path) -> bool:
-    tried = subprocess.run(["test", "-r", str(path)], user=uid, group=uid, extra_groups=[], check=False)
-    return tried.returncode == 0

@@ -89,8 +89,6 @@ class Launch:
     cwd: Path
     orphan_signal: int = signal.SIGTERM
     """What it gets when we die."""
-    user: int | None = None
-    """The uid (and gid) to run under; None keeps ours."""
 
 
 class Child:
@@ -99,7 +97,6 @@ class Child:
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._log_start = launch.log.stat().st_size if launch.log.exists() else 0
-        user = "-" if launch.user is None else str(launch.user)
         guard = [
             sys.executable,
             "-I",
@@ -107,7 +104,6 @@ class Child:
             str(_GUARD),
             str(os.getpid()),
             str(int(launch.orphan_signal)),
-            user,
         ]
         with launch.log.open("ab") as log:
             self._popen = subprocess.Popen(

@@ -32,8 +32,10 @@ class Target(Struct, frozen=True):
 @contextlib.contextmanager
 def fresh(shape: Shape) -> Iterator[Target]:
     """A throw-away stack. Its audit logs stay, in a folder of their own under the state directory."""
-    dumps = state.default_directory() / DUMPS / secrets.token_hex(4)
-    dumps.mkdir(mode=0o700, parents=True)
+    directory = state.default_directory()
+    state.make(directory)
+    dumps = directory / DUMPS / secrets.token_hex(4)
+    dumps.mkdir(parents=True)
     try:
         with throw_away(shape, {**os.environ, "DAYTRADE_LOG_DIR": str(dumps)}) as stack:
             yield Target(stack.state.balancer_address, stack)

@@ -51,11 +51,6 @@ class OwnServer(ABC):
         """Makes what it needs before its first start."""
 
     @property
-    def user(self) -> int | None:
-        """The uid to run it under; None for ours."""
-        return None
-
-    @property
     def port(self) -> int:
         """Where it listens on the loopback address, from the first start on."""
         if self._port is None:
@@ -103,7 +98,6 @@ class OwnServer(ABC):
                 env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C", "TZ": "UTC"},
                 cwd=self.directory,
                 orphan_signal=self.stop_signal,
-                user=self.user,
             )
         )
         secretfiles.write(self._record, msgspec.json.encode(self._child.identity).decode())

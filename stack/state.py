@@ -73,6 +73,12 @@ def default_directory() -> Path:
     return Path(named).absolute() if named else ROOT / ".daytrade"
 
 
+def make(directory: Path) -> None:
+    """Makes the folder if need be; only its owner may look into it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)
+
+
 def read(directory: Path) -> State | None:
     """The stack that runs in that folder; None when none does."""
     state = read_last(directory)
@@ -104,7 +110,7 @@ def remove(directory: Path) -> None:
 
 def lock(directory: Path) -> IO[str]:
     """Makes this process the folder's only supervisor until the file is closed. Raises StackError when there is one."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make(directory)
     file = (directory / "lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

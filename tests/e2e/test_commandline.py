@@ -103,3 +103,4 @@ def test_a_small_demo_is_right(command: Command) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All of it is right" in done.stdout
     assert command("status").returncode == 3
+    assert command.directory.stat().st_mode & 0o777 == 0o700

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from db.migrate import ROLES
-from stack import ports
+from stack import disguise, ports
 from stack.embedded import Services
 from stack.errors import StartFailed
 from stack.process import Identity, wait_until
@@ -200,3 +200,42 @@ def test_a_clean_stop_is_one(own: Services) -> None:
     own.start()
     own.stop()
     assert "database system is shut down" in (own.directory / "postgres.log").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs a disguise")
+def test_root_without_namespaces_becomes_nobody_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under folders that nobody else may enter (those of pytest are such)."""
+    own = tmp_path / "services"
+    owners = []
+    for forbidden in (True, False):
+        with monkeypatch.context() as patch:
+            if forbidden:
+                patch.setattr(disguise, "_NAMESPACE", ("unshare", "--no-such-option"))
+            services = Services(own, {})
+            services.start()
+        assert isinstance(services.postgres, OwnServer)
+        owners.append(Path(f"/proc/{services.postgres.pid}").stat().st_uid)
+        with psycopg.connect(services.admin_url) as connection:
+            connection.execute("INSERT INTO session (name) VALUES ('s') ON CONFLICT DO NOTHING")
+        services.stop()
+    assert owners == [65_534, 0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root needs a disguise")
+def test_nobody_dies_with_the_launcher_too(tmp_path: Path) -> None:
+    program = (
+        f"from stack import disguise; disguise._NAMESPACE = ('unshare', '--no-such-option'){_LAUNCH_AND_DIE}"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "services")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as launcher:
+        assert launcher.stdout is not None
+        servers = [Identity.of(int(number)) for number in launcher.stdout.readline().split()]
+        launcher.kill()
+    assert len(servers) == 2
+    assert wait_until(lambda: not any(server and server.alive for server in servers), 10)
