@@ -60,7 +60,7 @@ MAX_REMEMBERED_NUMBERS = 262_144
 MAX_SESSIONS_REMEMBERED = 10_000
 """Sessions a transaction shard remembers; the least recently used leave first."""
 
-MAX_QUOTE_FETCHES = 512
+MAX_QUOTE_FETCHES = 1_024
 """Connections one process has open to the legacy quote server at the same time."""
 
 QUOTE_LIFE_MS = 60_000
