@@ -118,30 +118,17 @@ def compare_moves(
 
     `older` gives cents of pendings that were not the newest, and their number: a sum found there names the mistake.
     """
-    logged = unit.moves
-    if not expected and not logged:
+    if not expected and not unit.moves:
         return
-    missing: list[tuple[str, int | None]] = list(expected)
-    extra: list[Event] = []
-    unread = 0
-    for move in logged:
-        if move.damaged:
-            unread += 1
-        elif (move.text, move.cents) in missing:
-            missing.remove((move.text, move.cents))
-        else:
-            extra.append(move)
-    del missing[:unread]
+    missing, extra = _unmatched(unit.moves, expected)
     for action, cents in missing:
         twin = next((move for move in extra if move.text == action), None)
         if twin is None:
-            book.report(
-                "move-missing", f"no accountTransaction {action} {format_cents(cents or 0)}", unit.head
-            )
+            book.report("move-missing", f"no accountTransaction {action} {format_cents(cents)}", unit.head)
             continue
         extra.remove(twin)
         number = older().get(twin.cents or 0)
-        text = f"{action} {format_cents(twin.cents or 0)}, but it must be {format_cents(cents or 0)}"
+        text = f"{action} {format_cents(twin.cents or 0)}, but it must be {format_cents(cents)}"
         if number is None:
             book.report("move-wrong", text, twin)
         else:
@@ -150,10 +137,22 @@ def compare_moves(
             )
     for move in extra:
         book.report("move-extra", f"accountTransaction {move.text} {format_cents(move.cents or 0)}", move)
-    if (
-        not missing
-        and not extra
-        and not unread
-        and [move.text for move in logged] != [one[0] for one in expected]
-    ):
+    in_order = [move.text for move in unit.moves] == [action for action, _ in expected]
+    if not missing and not extra and len(unit.moves) == len(expected) and not in_order:
         book.report("move-wrong", "the accountTransactions stand in the wrong order", unit.head)
+
+
+def _unmatched(logged: list[Event], expected: Moves) -> tuple[list[tuple[str, int]], list[Event]]:
+    """What was expected and is not there, and what is there and was not expected; an unreadable event may be any of them."""
+    missing = list(expected)
+    extra: list[Event] = []
+    unread = 0
+    for move in logged:
+        same = (move.text, move.cents or 0)
+        if move.damaged:
+            unread += 1
+        elif same in missing:
+            missing.remove(same)
+        else:
+            extra.append(move)
+    return missing[unread:], extra

@@ -63,7 +63,7 @@ def read(data: Iterable[bytes], lines_before: int = 0) -> Iterator[Sequence[RawE
     `lines_before` is added to every line number.
     """
     events: list[RawEvent] = []
-    parser = _parser(events, lines_before)
+    parser = _Parser(events, lines_before)
     broken: BrokenXml | None = None
     source = iter(data)
     more = True
@@ -71,13 +71,13 @@ def read(data: Iterable[bytes], lines_before: int = 0) -> Iterator[Sequence[RawE
         try:
             chunk = next(source, b"")
             more = bool(chunk)
-            parser.Parse(chunk, not more)
+            parser.parse(chunk, not more)
         except BrokenXml as error:
             broken = error
         except expat.ExpatError as error:
             broken = BrokenXml(lines_before + error.lineno, expat.errors.messages[error.code])
         except Damaged as error:
-            broken = BrokenXml(lines_before + parser.CurrentLineNumber, str(error))
+            broken = BrokenXml(parser.line, str(error))
         if events:
             yield events[:]
             events.clear()
@@ -85,71 +85,76 @@ def read(data: Iterable[bytes], lines_before: int = 0) -> Iterator[Sequence[RawE
             raise broken
 
 
-def _parser(events: list[RawEvent], lines_before: int) -> expat.XMLParserType:
-    """A parser that appends to `events`. Its callbacks are the hot path: three for each field, closures for speed."""
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.buffer_size = CHUNK_BYTES
-    depth = 0
-    line = 0
-    text = ""
-    oddity = ""
-    fields: dict[str, str] = {}
+class _Parser:
+    """expat's callbacks: appends to `events` what each child of the root holds."""
 
-    def here() -> int:
-        return lines_before + parser.CurrentLineNumber
+    def __init__(self, events: list[RawEvent], lines_before: int) -> None:
+        self._events = events
+        self._lines_before = lines_before
+        self._depth = 0
+        self._line = 0
+        self._text = ""
+        self._oddity = ""
+        self._fields: dict[str, str] = {}
+        self._expat = expat.ParserCreate()
+        self._expat.buffer_text = True
+        self._expat.buffer_size = CHUNK_BYTES
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._characters
+        self._expat.StartDoctypeDeclHandler = self._doctype
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth, line, text, oddity, fields
-        depth += 1
-        if depth == 3:
-            text = ""
-        elif depth == 2:
-            line = here()
-            fields = {}
-            oddity = ""
-        elif depth == 1:
-            _check_root(name, attributes, here(), events)
+    @property
+    def line(self) -> int:
+        """Where it stands in the file, from 1."""
+        return self._lines_before + self._expat.CurrentLineNumber
+
+    def parse(self, chunk: bytes, final: bool) -> None:
+        """Raises expat.ExpatError and BrokenXml."""
+        self._expat.Parse(chunk, final)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth == 3:
+            self._text = ""
+        elif self._depth == 2:
+            self._line = self.line
+            self._fields = {}
+            self._oddity = ""
+        elif self._depth == 1:
+            _check_root(name, attributes, self.line, self._events)
             return
-        elif depth > MAX_DEPTH:
-            raise BrokenXml(here(), f"elements nested over {MAX_DEPTH} deep")
+        elif self._depth > MAX_DEPTH:
+            raise BrokenXml(self.line, f"elements nested over {MAX_DEPTH} deep")
         else:
-            oddity = f"<{name}> inside a field"
+            self._oddity = f"<{name}> inside a field"
         if attributes:
-            oddity = f"<{name}> has attributes"
+            self._oddity = f"<{name}> has attributes"
 
-    def characters(data: str) -> None:
-        nonlocal text, oddity
-        if depth == 3:
-            text += data
-            if len(text) > MAX_FIELD_CHARS:
-                text = text[:MAX_FIELD_CHARS]
-                oddity = f"a value of over {MAX_FIELD_CHARS} characters"
+    def _characters(self, data: str) -> None:
+        if self._depth == 3:
+            self._text += data
+            if len(self._text) > MAX_FIELD_CHARS:
+                self._text = self._text[:MAX_FIELD_CHARS]
+                self._oddity = f"a value of over {MAX_FIELD_CHARS} characters"
         elif data and not data.isspace():
-            if depth < 2 and not oddity:
-                events.append(RawEvent(ROOT, here(), {}, "text between the events"))
-            oddity = "text outside the fields"
+            if self._depth < 2 and not self._oddity:
+                self._events.append(RawEvent(ROOT, self.line, {}, "text between the events"))
+            self._oddity = "text outside the fields"
 
-    def end(name: str) -> None:
-        nonlocal depth, oddity
-        if depth == 3:
-            if name in fields:
-                oddity = twice(name)
-            elif len(fields) < MAX_FIELDS:
-                fields[name] = text
-        elif depth == 2:
-            events.append(RawEvent(name, line, fields, oddity))
-            oddity = ""
-        depth -= 1
+    def _end(self, name: str) -> None:
+        if self._depth == 3:
+            if name in self._fields:
+                self._oddity = twice(name)
+            elif len(self._fields) < MAX_FIELDS:
+                self._fields[name] = self._text
+        elif self._depth == 2:
+            self._events.append(RawEvent(name, self._line, self._fields, self._oddity))
+            self._oddity = ""
+        self._depth -= 1
 
-    def doctype(*_: object) -> None:
-        raise BrokenXml(here(), "a document type declaration, which is refused")
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = characters
-    parser.StartDoctypeDeclHandler = doctype
-    return parser
+    def _doctype(self, *_: object) -> None:
+        raise BrokenXml(self.line, "a document type declaration, which is refused")
 
 
 def twice(name: str) -> str:

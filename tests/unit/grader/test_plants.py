@@ -10,7 +10,8 @@ from grader.check import check_log
 from grader.report import Report
 from tests.unit.grader import market
 from tests.unit.grader.market import Market, render
-from tests.unit.grader.plants import PLANTS, Plant
+from tests.unit.grader.planting import Plant
+from tests.unit.grader.plants import PLANTS
 
 PLANTED_EACH = 8
 """Different logs into which each corruption is planted."""
