@@ -15,7 +15,7 @@ _CHECKS: Final = {
     "ruff check": ("-m", "ruff", "check", "--quiet", "."),
     "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "."),
     "mypy": ("-m", "mypy", "--no-error-summary"),
-    "import-linter": ("-c", _LINT_IMPORTS, "--no-timing"),
+    "import-linter": ("-c", _LINT_IMPORTS, "--no-logo"),
 }
 _WORKERS: Final = "2"
 
