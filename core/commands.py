@@ -54,4 +54,5 @@ CODES: Final[Mapping[str, int]] = MappingProxyType(
 """The smallint that stands for a command in the database, 1 to 16, in the order above; never to be renumbered."""
 
 REPEATABLE: Final = frozenset({DISPLAY_SUMMARY, DUMPLOG})
-"""Commands that are done again when their number is sent again (and audited once); their replies are not stored."""
+"""Commands that are done again when their number is sent again (and audited once): no reply is stored, except a
+refusal, which is final."""

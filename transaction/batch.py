@@ -140,7 +140,8 @@ class Batch:
             self._first[entry.key] = entry
             outcome = decide(account, context)
             entry.reply = outcome.reply
-            stored = "" if request.command in c.REPEATABLE else outcome.reply
+            again = request.command in c.REPEATABLE and not outcome.audit.error
+            stored = "" if again else outcome.reply
             self.rows.append((outcome.audit, request.body, stored))
             if account.exists:
                 self.changed[account.user] = account
@@ -170,7 +171,7 @@ class Batch:
         assert first.request is not None
         if first.request.body != entry.request.body:
             entry.reply = reused_number()
-        elif entry.request.command in c.REPEATABLE:
+        elif entry.request.command in c.REPEATABLE and first.reply.startswith("OK"):
             entry.repeat = True
             context = Context(entry.request, entry.session_id, now_ms, self._pending_life_ms, None)
             entry.reply = decide_again(account, context)

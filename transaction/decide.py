@@ -138,13 +138,8 @@ def decide(account: Account, context: Context) -> Outcome:
 
 
 def decide_again(account: Account, context: Context) -> str:
-    """The reply to a repeated DISPLAY_SUMMARY or DUMPLOG: done again, neither audited nor counted."""
-    try:
-        if context.request.refusal:
-            raise refusal_of(context.request)
-        return "OK {" + RULES[context.request.command](account, context).reply + "}"
-    except Refused as refused:
-        return refusal_reply(refused.code, refused.message)
+    """The reply to a DISPLAY_SUMMARY or DUMPLOG that succeeded and is repeated: done again, neither audited nor counted."""
+    return "OK {" + RULES[context.request.command](account, context).reply + "}"
 
 
 def refusal_of(request: Request) -> Refused:

@@ -326,7 +326,7 @@ FROM command AS c
 JOIN event AS e USING (session_id, number)
 WHERE e.kind = 'command'
   AND CASE
-      WHEN e.command IN ('DISPLAY_SUMMARY', 'DUMPLOG') THEN c.reply IS NOT NULL
+      WHEN e.command IN ('DISPLAY_SUMMARY', 'DUMPLOG') AND e.error IS NULL THEN c.reply IS NOT NULL
       WHEN e.error IS NULL THEN NOT coalesce(starts_with(c.reply, 'OK {'), false)
       ELSE NOT coalesce(starts_with(c.reply, 'ERR {"code":"' || split_part(e.error, ':', 1) || '"'), false)
   END;
