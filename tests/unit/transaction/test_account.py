@@ -1,0 +1,181 @@
+"""The account as a value: what it refuses to become, and how its history and its pendings are written down."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import commands, errors
+from core.limits import HISTORY_LENGTH
+from tests.unit.transaction.desk import START_MS, pending
+from transaction.account import (
+    BUY_SIDE,
+    OUTCOMES,
+    SELL_SIDE,
+    Account,
+    History,
+    Holding,
+    Pending,
+    TriggerOrder,
+    command_name,
+    decode_history,
+    decode_pendings,
+    encode_history,
+    encode_pendings,
+    outcome_name,
+)
+
+NUMBERS = st.integers(1, 2**53)
+PENDINGS = st.builds(
+    Pending,
+    symbol=st.from_regex(r"[A-Z]{1,3}\Z"),
+    shares=st.integers(1, 10**13),
+    price_cents=st.integers(1, 10**13),
+    timestamp_ms=st.integers(START_MS, START_MS + 10**12),
+    session_id=NUMBERS,
+    number=NUMBERS,
+)
+
+
+@given(st.lists(PENDINGS, max_size=8))
+def test_pendings_come_back_as_they_were(pendings: list[Pending]) -> None:
+    assert decode_pendings(encode_pendings(pendings)) == pendings
+
+
+@given(
+    st.lists(
+        st.tuples(
+            NUMBERS,
+            st.sampled_from(list(commands.CODES)),
+            st.sampled_from(["", "A", "ABC"]),
+            st.none() | st.integers(-(10**17), 10**17),
+            st.sampled_from(["", *sorted(errors.CODES)]),
+            st.integers(0, 2**50),
+        ),
+        max_size=30,
+    )
+)
+def test_a_history_counts_everything_and_keeps_the_newest(
+    done: list[tuple[int, str, str, int | None, str, int]],
+) -> None:
+    history = History()
+    for one in done:
+        history.record(*one)
+    back = decode_history(encode_history(history))
+    assert back == history
+    wanted: dict[str, dict[str, int]] = {}
+    for _, command, _, _, code, _ in done:
+        of_command = wanted.setdefault(command, {})
+        of_command[code or "OK"] = of_command.get(code or "OK", 0) + 1
+    assert back.counts_by_name() == wanted
+    newest = [
+        (
+            one.number,
+            command_name(one.command),
+            one.symbol,
+            one.cents,
+            outcome_name(one.outcome),
+            one.timestamp_ms,
+        )
+        for one in back.recent
+    ]
+    assert newest == [(n, c, s, a, code or "OK", t) for n, c, s, a, code, t in done][-HISTORY_LENGTH:]
+
+
+def test_outcomes_in_stored_histories_keep_their_numbers() -> None:
+    """A code that is added goes to the end: histories written before would be read wrongly else."""
+    assert set(OUTCOMES) == {"OK", *errors.CODES}
+    assert OUTCOMES[:19] == (
+        "OK", "BAD_AMOUNT", "BAD_FILENAME", "BAD_REQUEST", "BAD_SYMBOL", "BAD_USER", "BUSY", "EXPIRED", "FORBIDDEN",
+        "INSUFFICIENT_FUNDS", "INSUFFICIENT_SHARES", "NOTHING_PENDING", "NOT_SET", "NO_AMOUNT_SET",
+        "QUOTE_UNAVAILABLE", "REUSED_NUMBER", "TOO_SMALL", "UNKNOWN_COMMAND", "UNKNOWN_USER",
+    )  # fmt: skip
+    assert len(OUTCOMES) <= 32
+
+
+def test_a_full_history_stays_small() -> None:
+    """With everything else an account's row stays under 2 kB, where the database would store it out of line."""
+    history = History()
+    for command in commands.CODES:
+        for code in ("", *sorted(errors.CODES)):
+            for _ in range(300):
+                history.record(2**53, command, "ABC", 10**13, code, START_MS)
+    assert len(encode_history(history)) < 2000
+
+
+@pytest.mark.parametrize(("cash", "reserved"), [(-101, 0), (0, -1), (-101, 101)])
+def test_money_is_never_negative(cash: int, reserved: int) -> None:
+    account = Account("ann")
+    account.move_cash(100, 0)
+    with pytest.raises(AssertionError, match="ann"):
+        account.move_cash(cash, reserved)
+
+
+@pytest.mark.parametrize(("free", "reserved"), [(-6, 0), (0, -1), (-6, 6)])
+def test_shares_are_never_negative(free: int, reserved: int) -> None:
+    account = Account("ann")
+    account.move_shares("ABC", 5, 0)
+    with pytest.raises(AssertionError, match="ABC"):
+        account.move_shares("ABC", free, reserved)
+
+
+def sound() -> Account:
+    """An account that holds one of everything."""
+    account = Account("ann")
+    account.buys = [pending(shares=2, price=500)]
+    account.sells = [pending(shares=4)]
+    account.reserved_cents = 1000 + 700
+    account.holdings = {"ABC": Holding(1, 4), "XYZ": Holding(0, 9)}
+    account.triggers = {
+        ("ABC", BUY_SIDE): TriggerOrder(700, None, 0, 1, 1, None),
+        ("XYZ", SELL_SIDE): TriggerOrder(5000, 500, 9, 1, 2, START_MS),
+        ("ABC", SELL_SIDE): TriggerOrder(5000, None, 0, 1, 3, None),
+    }
+    return account
+
+
+def test_reserves_that_are_held_pass() -> None:
+    sound().check()
+
+
+def test_reserves_that_nothing_holds_are_found() -> None:
+    for break_it in (
+        lambda a: a.buys.clear(),
+        lambda a: a.sells.clear(),
+        lambda a: a.sells.append(pending(shares=1)),
+        lambda a: setattr(a, "reserved_cents", 1699),
+        lambda a: setattr(a.holdings["ABC"], "reserved", 3),
+        lambda a: a.triggers.pop(("XYZ", SELL_SIDE)),
+        lambda a: a.triggers.pop(("ABC", BUY_SIDE)),
+    ):
+        account = sound()
+        break_it(account)
+        with pytest.raises(AssertionError, match="ann"):
+            account.check()
+
+
+def test_shares_held_of_a_symbol_without_a_holding_are_found() -> None:
+    account = sound()
+    account.sells.append(pending(symbol="QQQ", shares=1))
+    with pytest.raises(AssertionError, match="QQQ"):
+        account.check()
+
+
+def test_the_oldest_pending_of_either_side_expires_first() -> None:
+    account = Account("ann")
+    assert account.oldest_pending_ms() is None
+    account.sells = [pending(at_ms=START_MS + 5), pending(at_ms=START_MS + 9)]
+    assert account.oldest_pending_ms() == START_MS + 5
+    account.buys = [pending(at_ms=START_MS + 2)]
+    assert account.oldest_pending_ms() == START_MS + 2
+
+
+def test_what_changed_is_noted() -> None:
+    account = Account("ann")
+    account.move_shares("ABC", 5, 0)
+    account.set_trigger("XYZ", BUY_SIDE, TriggerOrder(700, None, 0, 1, 1, None))
+    account.set_trigger("XYZ", BUY_SIDE, None)
+    assert account.changed_holdings == {"ABC"}
+    assert account.changed_triggers == {("XYZ", BUY_SIDE)}
+    assert account.triggers == {}
+    assert account.free_shares("ABC") == 5
+    assert account.free_shares("XYZ") == 0
