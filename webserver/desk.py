@@ -166,23 +166,25 @@ class Desk:
                 self._batches[shard] = []
                 peer = self._peers[shard]
                 if peer is None:
-                    self._queues[shard].unsent(batch, since_ms)
+                    self._queues[shard].add_unsent(batch, since_ms)
                 else:
-                    self._queues[shard].sent(batch)
+                    self._queues[shard].add_sent(batch)
                     _send_requests(peer, batch)
 
     def _replied(self, shard: int, items: list[tuple[int, bytes]], output: dict[Peer, list[bytes]]) -> None:
         """Sorts replies by the connection they are for; the hot loop of this direction."""
-        answered, origin_of = self._queues[shard].answered, self._origins.pop
+        due, origin_of = self._queues[shard].sent, self._origins.pop
         groups: dict[_Origin, list[bytes]] = {}
         try:
             for tag, line in items:
-                answered(tag)
+                del due[tag]
                 origin = origin_of(tag)
                 if origin in groups:
                     groups[origin].append(line)
                 else:
                     groups[origin] = [line]
+        except KeyError as error:
+            raise ProtocolError(f"a reply with tag {error}, which was not asked") from error
         finally:
             for (link, connection), lines in groups.items():
                 frame = encode_link(LINK_LINES, connection, b"", b"".join(lines))

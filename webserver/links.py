@@ -1,6 +1,7 @@
 """The web server's connections: asyncio protocols that feed the desk and carry what it sends."""
 
 import asyncio
+from typing import cast
 
 from core import log
 from core.clock import Clock
@@ -22,9 +23,8 @@ class _Link(asyncio.Protocol):
         """Done when the connection is gone."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(MAX_OUTPUT_BYTES_PER_CONNECTION)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but class
+        self._transport.set_write_buffer_limits(MAX_OUTPUT_BYTES_PER_CONNECTION)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.closed.done():

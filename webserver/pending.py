@@ -5,32 +5,27 @@ is answered; only a request that no shard ever had may be answered BUSY. Values 
 """
 
 from core.codec import Request
-from core.errors import ProtocolError
 
 
 class ShardQueue:
     """The unanswered requests of one shard, in the order in which they came."""
 
-    __slots__ = ("_busy_since", "_sent", "_unsent")
+    __slots__ = ("_busy_since", "_unsent", "sent")
 
     def __init__(self) -> None:
-        self._sent: dict[int, Request] = {}
+        self.sent: dict[int, Request] = {}
+        """By tag those that were written to the shard. Whoever gets the reply takes the request out."""
         self._unsent: dict[int, Request] = {}
         self._busy_since: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return len(self._sent) + len(self._unsent)
+        return len(self.sent) + len(self._unsent)
 
-    @property
-    def waits(self) -> bool:
-        """Whether there is something that was never sent."""
-        return bool(self._unsent)
-
-    def sent(self, requests: list[Request]) -> None:
+    def add_sent(self, requests: list[Request]) -> None:
         """Notes requests that are being written to the shard."""
-        self._sent.update([(request.tag, request) for request in requests])
+        self.sent.update([(request.tag, request) for request in requests])
 
-    def unsent(self, requests: list[Request], since_ms: int | None) -> None:
+    def add_unsent(self, requests: list[Request], since_ms: int | None) -> None:
         """Notes requests that wait for a link to the shard.
 
         `since_ms` is None when another web server may have sent them: they are never BUSY.
@@ -42,15 +37,10 @@ class ShardQueue:
 
     def send_all(self) -> list[Request]:
         """Everything unanswered, in order, for a link that has just come up."""
-        self._sent |= self._unsent
+        self.sent |= self._unsent
         self._unsent.clear()
         self._busy_since.clear()
-        return list(self._sent.values())
-
-    def answered(self, tag: int) -> None:
-        """Notes the reply to a request. Raises ProtocolError if the shard was not asked."""
-        if self._sent.pop(tag, None) is None:
-            raise ProtocolError(f"a reply with tag {tag}, which was not asked")
+        return list(self.sent.values())
 
     def expire(self, before_ms: int) -> list[Request]:
         """Takes out the requests to be answered BUSY: never sent, and waiting since then or longer.
@@ -59,7 +49,7 @@ class ShardQueue:
         """
         if next(iter(self._busy_since.values()), before_ms + 1) > before_ms:
             return []
-        kept = {request.user for request in self._sent.values()}
+        kept = {request.user for request in self.sent.values()}
         expired: list[Request] = []
         for tag, request in self._unsent.items():
             if request.user in kept or self._busy_since.get(tag, before_ms + 1) > before_ms:
