@@ -124,6 +124,7 @@ class Store:
         broken = self._connection is not None and (self._connection.closed or self._connection.broken)
         if broken:
             await self.close()
+            await self._pool.check()  # the others are likely to be dead too
         return broken
 
 
