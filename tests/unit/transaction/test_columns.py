@@ -1,0 +1,89 @@
+"""Columns of the statement that writes a batch: as many elements in each, absent ones empty, nothing that shifts another.
+
+What Postgres makes of them is in test_store.
+"""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.transaction.desk import START_MS, pending
+from transaction.account import BUY_SIDE, SELL_SIDE, Account, Holding, TriggerOrder
+from transaction.columns import (
+    SEPARATOR,
+    account_columns,
+    holding_columns,
+    number_column,
+    row_columns,
+    text_column,
+    trigger_columns,
+)
+from transaction.decide import AuditRow
+
+PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
+
+
+@given(st.lists(PRINTABLE, min_size=1))
+def test_a_text_column_splits_into_what_went_in(values: list[str]) -> None:
+    assert text_column(values).split(SEPARATOR) == values
+
+
+@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1))
+def test_a_number_column_splits_into_what_went_in(values: list[int | None]) -> None:
+    assert [int(part) if part else None for part in number_column(values).split(",")] == values
+
+
+def some_account(user: str) -> Account:
+    account = Account(user)
+    account.buys, account.buy_expired, account.sell_expired = [pending()], True, True
+    account.holdings = {"ABC": Holding(1, 2), "XYZ": Holding(3, 4), "QQQ": Holding(5, 6)}
+    account.triggers = {("ABC", BUY_SIDE): TriggerOrder(700, None, 0, 8, 9, None)}
+    return account
+
+
+def test_accounts_stand_in_the_order_in_which_every_writer_locks_them() -> None:
+    columns = account_columns(some_account(user) for user in ("bob", "Zoe", "ann", "_", "ann.2", "ann-1"))
+    assert columns["account_user"].split(SEPARATOR) == ["Zoe", "_", "ann", "ann-1", "ann.2", "bob"]
+    assert columns["account_expired"] == "3,3,3,3,3,3"
+    assert {len(text.split(SEPARATOR)) for name, text in columns.items() if SEPARATOR in text} == {6}
+
+
+def test_only_what_changed_is_written() -> None:
+    account = some_account("ann")
+    account.changed_holdings = {"XYZ"}
+    assert holding_columns([account]) == {
+        "holding_user": "ann",
+        "holding_symbol": "XYZ",
+        "holding_free": "3",
+        "holding_reserved": "4",
+    }
+    assert set(trigger_columns([account]).values()) == {""}
+
+
+def test_a_trigger_that_is_gone_has_no_amount() -> None:
+    account = some_account("ann")
+    account.changed_triggers = {("ABC", SELL_SIDE)}
+    columns = trigger_columns([account])
+    assert (columns["trigger_user"], columns["trigger_side"], columns["trigger_amount"]) == ("ann", "2", "")
+    account.changed_triggers = {("ABC", BUY_SIDE)}
+    assert list(trigger_columns([account]).values()) == ["ann", "ABC", "1", "700", "", "0", "8", "9", ""]
+
+
+def test_rows_have_an_element_in_every_column() -> None:
+    rows = [
+        (AuditRow(START_MS, "ann", 1, 1, 2, 3, 4, error="TOO_SMALL: no"), "BUY,ann", "ERR {}"),
+        (AuditRow(START_MS, "", 2, 1, 2, 4, 15, filename="log", funds_cents=-5), "DUMPLOG,log", ""),
+        (AuditRow(START_MS, "bob", 3, 3, 2, 5, 5, "ABC", added_cents=70), "", ""),
+    ]
+    columns = row_columns(rows)
+    numbers = {"row_timestamp", "row_seq", "row_kind", "row_session", "row_number", "row_command"}
+    numbers |= {"row_funds", "row_price", "row_added", "row_removed"}
+    assert {len(columns[name].split(",")) for name in numbers} == {3}
+    assert {len(columns[name].split(SEPARATOR)) for name in columns.keys() - numbers} == {3}
+    assert columns["row_user"] == SEPARATOR.join(["ann", "", "bob"])
+    assert columns["row_funds"] == ",-5,"
+    assert columns["row_reply"] == SEPARATOR.join(["ERR {}", "", ""])
+
+
+def test_no_rows_are_empty_columns() -> None:
+    assert set(row_columns([]).values()) == {""}
+    assert row_columns([]).keys() == row_columns([(AuditRow(1, "", 1, 1, 1, 1, 1), "", "")]).keys()

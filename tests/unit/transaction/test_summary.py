@@ -1,0 +1,83 @@
+"""DISPLAY_SUMMARY shows all that an account has, newest first, and no more than fits into a reply."""
+
+import json
+from typing import Any
+
+from core.limits import MAX_PENDINGS_SHOWN
+from tests.unit.transaction.desk import START_MS, Desk, pending
+from transaction.account import Account
+from transaction.summary import summary
+
+
+def shown(account: Account) -> dict[str, Any]:
+    fields = json.loads("{" + summary(account) + "}")
+    assert isinstance(fields, dict)
+    return fields
+
+
+def test_everything_an_account_has() -> None:
+    desk = Desk()
+    for line in (
+        "ADD,ann,1000.00",
+        "BUY,ann,ABC,100.00",
+        "COMMIT_BUY,ann",
+        "BUY,ann,XYZ,20.00",
+        "BUY,ann,XYZ,30.00",
+    ):
+        desk.do(line, 1000)
+    desk.now_ms += 5
+    for line in ("SELL,ann,ABC,10.00", "SET_BUY_AMOUNT,ann,XYZ,7.00", "SET_SELL_AMOUNT,ann,ABC,50.00"):
+        desk.do(line, 1000)
+    for line in (
+        "SET_SELL_TRIGGER,ann,ABC,25.00",
+        "COMMIT_SELL,ann",
+        "SET_BUY_TRIGGER,ann,XYZ,3.00",
+        "ADD,ann,-1.00",
+    ):
+        desk.do(line, 1000)
+    fields = shown(desk.account)
+    counts, newest = fields["history"]["counts"], fields["history"]["newest"]
+    del fields["history"]
+    assert fields == {
+        "user": "ann",
+        "cash": "853.00",
+        "reserved": "57.00",
+        "holdings": {"ABC": {"shares": 7, "reserved": 2}},
+        "pending_buys": [
+            {"symbol": "XYZ", "shares": 3, "price": "10.00", "timestamp": START_MS},
+            {"symbol": "XYZ", "shares": 2, "price": "10.00", "timestamp": START_MS},
+        ],
+        "pending_sells": [],
+        "pendings_not_shown": 0,
+        "triggers": [
+            {"side": "sell", "symbol": "ABC", "amount": "50.00", "price": "25.00", "shares": 2},
+            {"side": "buy", "symbol": "XYZ", "amount": "7.00", "price": "3.00", "shares": 0},
+        ],
+    }
+    assert counts["ADD"] == {"OK": 1, "BAD_AMOUNT": 1}
+    assert counts["BUY"] == {"OK": 3}
+    assert sum(sum(of_command.values()) for of_command in counts.values()) == desk.number
+    assert [one["number"] for one in newest] == list(range(desk.number, desk.number - 10, -1))
+    assert newest[0] == {
+        "number": 12, "command": "ADD", "symbol": None, "amount": "-1.00", "outcome": "BAD_AMOUNT",
+        "timestamp": START_MS + 5,
+    }  # fmt: skip
+
+
+def test_pendings_without_end_are_not_all_shown() -> None:
+    account = Account("ann")
+    account.buys = [pending(shares=n) for n in range(1, MAX_PENDINGS_SHOWN + 8)]
+    account.sells = [pending(shares=n) for n in range(1, 4)]
+    fields = shown(account)
+    assert [one["shares"] for one in fields["pending_buys"]] == list(range(MAX_PENDINGS_SHOWN + 7, 7, -1))
+    assert [one["shares"] for one in fields["pending_sells"]] == [3, 2, 1]
+    assert fields["pendings_not_shown"] == 7
+
+
+def test_a_stranger_has_nothing() -> None:
+    fields = shown(Account("ann"))
+    assert (fields["cash"], fields["holdings"], fields["history"]) == (
+        "0.00",
+        {},
+        {"counts": {}, "newest": []},
+    )
