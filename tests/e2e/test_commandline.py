@@ -1,11 +1,15 @@
 """Generating, replaying, grading: the commands of the main job, with what they print and how they exit."""
 
 import json
+import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from stack import ports, state
+from stack.process import wait_until
 from tests.e2e.commandline import Command
 
 pytestmark = pytest.mark.services
@@ -104,3 +108,56 @@ def test_a_small_demo_is_right(command: Command) -> None:
     assert "All of it is right" in done.stdout
     assert command("status").returncode == 3
     assert command.directory.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_replay_that_is_cut_off_leaves_nothing(
+    command: Command, workload: Path, tmp_path: Path, number: int
+) -> None:
+    """The quote server is so slow that the replay is certainly not over."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command.env["TMPDIR"] = str(temporary)
+    with command.start(
+        "replay", str(workload), "--fresh", "--delay", "fixed:60000", "--shards", "1"
+    ) as process:
+        assert wait_until(lambda: any(map(is_ready, temporary.iterdir())), 90)
+        (directory,) = temporary.iterdir()
+        now = state.read(directory)
+        assert now is not None
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert now.supervisor.wait_gone(60)
+    assert not any(part.process and part.process.alive for part in now.parts)
+    assert list(temporary.iterdir()) == []
+
+
+def is_ready(directory: Path) -> bool:
+    now = state.read(directory)
+    return now is not None and now.ready
+
+
+def test_the_quote_server_alone(command: Command) -> None:
+    port, control = ports.reserve(), ports.reserve()
+    port.release()
+    control.release()
+    options = (
+        "--port",
+        str(port.port),
+        "--control-port",
+        str(control.port),
+        "--delay",
+        "none",
+        "--price",
+        "fixed:1234",
+    )
+    with command.start("quoteserver", *options) as process:
+        assert wait_until(lambda: ports.accepts((ports.LOOPBACK, port.port)), 30)
+        with socket.create_connection((ports.LOOPBACK, port.port), 10) as connection:
+            connection.sendall(b"ABC,joe\n")
+            assert connection.makefile().readline().startswith("12.34,ABC,joe,")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
