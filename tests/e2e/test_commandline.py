@@ -88,6 +88,7 @@ def test_a_command_line_that_makes_no_sense(command: Command, arguments: tuple[s
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_target_that_is_not_there_is_told(command: Command, workload: Path) -> None:
     done = command("replay", str(workload), "--target", "127.0.0.1:1", "--json", "-")
     assert done.returncode == 1

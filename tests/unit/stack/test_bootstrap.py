@@ -111,6 +111,7 @@ def test_two_at_once_wait_for_each_other(root: Path) -> None:
     assert order == ["first", "second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["unfinished", "no python", "older lock"])
 def test_what_was_interrupted_is_made_again(root: Path, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
     """Only the download is left out."""

@@ -122,6 +122,7 @@ def test_data_and_passwords_outlive_a_stop(tmp_path: Path) -> None:
         services.stop()
 
 
+@pytest.mark.slow
 def test_a_killed_launcher_leaves_nothing_running_and_the_next_one_starts(tmp_path: Path) -> None:
     directory = tmp_path / "services"
     with subprocess.Popen(
@@ -177,6 +178,7 @@ def test_the_error_shows_why_the_database_did_not_start(own: Services) -> None:
         own.start()
 
 
+@pytest.mark.slow
 def test_a_lost_port_is_replaced(own: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as thief:
         thief.bind(("127.0.0.1", 0))
@@ -202,6 +204,7 @@ def test_a_clean_stop_is_one(own: Services) -> None:
     assert "database system is shut down" in (own.directory / "postgres.log").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs a disguise")
 def test_root_without_namespaces_becomes_nobody_and_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -223,6 +226,7 @@ def test_root_without_namespaces_becomes_nobody_and_back(
     assert owners == [65_534, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root needs a disguise")
 def test_nobody_dies_with_the_launcher_too(tmp_path: Path) -> None:
     program = (
