@@ -10,11 +10,12 @@ from core.errors import Unavailable
 from core.limits import MAX_VIOLATIONS_PER_CHECK, PENDING_LIFE_MS, QUOTE_LIFE_MS
 from db import queries
 
+_VIEWS: Final = queries.load("check_views")
 _QUERIES: Final = queries.load("check")
 _SETTINGS: Final = "prepare_settings"
 LATE_FIRES: Final = "i5_late_fires"
 """The check that is made only on request."""
-CHECKS: Final = tuple(name for name in _QUERIES if not name.startswith("prepare_"))
+CHECKS: Final = tuple(_QUERIES)
 """The names of all checks: `i`, the number of the invariant, and what it is about."""
 
 
@@ -52,10 +53,10 @@ def check(
     try:
         with psycopg.connect(url) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE")
-            connection.execute(_QUERIES[_SETTINGS], settings)
-            for name in _QUERIES:
-                if name.startswith("prepare_") and name != _SETTINGS:
-                    connection.execute(_QUERIES[name])
+            connection.execute(_VIEWS[_SETTINGS], settings)
+            for name in _VIEWS:
+                if name != _SETTINGS:
+                    connection.execute(_VIEWS[name])
             violations = [violation for name in checks for violation in _run(connection, name)]
             connection.rollback()
     except psycopg.OperationalError as error:
