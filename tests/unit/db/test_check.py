@@ -195,5 +195,5 @@ def test_unavailable_when_there_is_no_database(services: Services) -> None:
 def test_names_of_commands_are_those_of_the_kernel() -> None:
     from core.commands import CODES
 
-    text = " ".join(queries.load("check")["prepare_event"].split())
+    text = " ".join(queries.load("check_views")["prepare_event"].split())
     assert ", ".join(f"'{name}'" for name in CODES) in text
