@@ -15,6 +15,7 @@ from db.quotes import record_hits
 from quotecache.freshness import Asker, Hit, Quote
 from tests.conftest import Database
 from tests.unit.transaction.desk import LIFE_MS, START_MS, request
+from tests.unit.transaction.script import ScriptedStore, Step
 from transaction.batch import Entry
 from transaction.store import Store
 from transaction.worker import Worker
@@ -117,8 +118,20 @@ class Shard:
         self.clock = clock
         self.market = market
         self.client = Client(worker)
+        self.stranger = Client(worker, "stranger")
         self.dumps: list[Entry] = []
         """DUMPLOGs that are under way: `dumped` ends one."""
+
+    @property
+    def script(self) -> list[Step]:
+        """What the next commits do (shards made with a ScriptedStore)."""
+        assert isinstance(self.store, ScriptedStore)
+        return self.store.script
+
+    async def settled(self) -> None:
+        """Whatever arrived before this has been decided or waits: a stranger's question has been answered after it."""
+        for _ in range(2):
+            await self.stranger.ask("DISPLAY_SUMMARY,stranger")
 
     async def quote(self, symbol: str, price: int, asker: Asker | None = None) -> None:
         """A hit is made, and the worker is told."""
