@@ -69,6 +69,8 @@ class Loop:
         self._paused: set[_ClientPort] = set()
         self._full = False
         self._stop_at_ms: int | None = None
+        self._accepted = 0
+        self._closed = 0
 
     # What other threads may call.
 
@@ -78,7 +80,8 @@ class Loop:
         os.eventfd_write(self._wake, 1)
 
     def add_client(self, sock: socket.socket) -> None:
-        """Hands over an accepted connection."""
+        """Hands over an accepted connection. Called by one thread only."""
+        self._accepted += 1
         self.post(lambda: self._adopt_client(sock))
 
     def add_link(self, server: int, sock: socket.socket) -> None:
@@ -95,8 +98,8 @@ class Loop:
 
     @property
     def client_count(self) -> int:
-        """Open client connections, about."""
-        return len(self._clients)
+        """Client connections that were handed over and are not closed."""
+        return self._accepted - self._closed
 
     # The rounds.
 
@@ -241,6 +244,7 @@ class Loop:
         self._paused.discard(port)
         self._balancer.gone(port.client)
         port.socket.close()
+        self._closed += 1
 
     # Links to web servers.
 

@@ -9,7 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from tests.unit.webserver.fake_shard import ShardThread
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,25 +26,22 @@ def free_port() -> int:
             return port
 
 
-def wait_for_port(port: int, seconds: float = 10.0) -> None:
-    """Returns when somebody accepts there."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-        except OSError:
-            assert time.monotonic() < deadline, f"nobody listens on port {port}"
-            time.sleep(0.02)
-        else:
-            return
+def accepts(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True
 
 
 class Tier:
     """One tier as a process."""
 
-    def __init__(self, module: str, port: int, **settings: str) -> None:
+    def __init__(self, module: str, port: int, descriptors: int | None = None, **settings: str) -> None:
         self.port = port
-        self._command = [sys.executable, "-m", module]
+        limit = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"] if descriptors else []
+        self._command = [*limit, sys.executable, "-m", module]
         self._environment = {
             "DAYTRADE_NAME": module,
             "DAYTRADE_LOG_LEVEL": "error",
@@ -55,11 +55,12 @@ class Tier:
             k: v for k, v in os.environ.items() if not k.startswith("DAYTRADE_")
         } | self._environment
         self.process = subprocess.Popen(self._command, cwd=ROOT, env=environment)
-        try:
-            wait_for_port(self.port)
-        except BaseException:
-            self.kill()
-            raise
+        deadline = time.monotonic() + 10
+        while not accepts(self.port):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"{self._command} does not listen on port {self.port}")
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """kill -9."""
@@ -70,7 +71,7 @@ class Tier:
         self.process.send_signal(number)
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """SIGTERM; returns the exit code of the clean stop."""
         self.process.terminate()
         return self.process.wait(20)
 
@@ -91,8 +92,36 @@ def web_server(port: int, shards: Sequence[int]) -> Tier:
     return Tier("webserver", port, shards=",".join(f"127.0.0.1:{shard}" for shard in shards))
 
 
-def load_balancer(port: int, web_servers: Sequence[int]) -> Tier:
-    return Tier("loadbalancer", port, web_servers=",".join(f"127.0.0.1:{server}" for server in web_servers))
+def load_balancer(port: int, web_servers: Sequence[int], descriptors: int | None = None) -> Tier:
+    addresses = ",".join(f"127.0.0.1:{server}" for server in web_servers)
+    return Tier("loadbalancer", port, descriptors, web_servers=addresses)
+
+
+@dataclass
+class Stack:
+    """A balancer, its web servers and their shards."""
+
+    balancer: Tier
+    web_servers: list[Tier]
+    shards: list[ShardThread]
+
+    @property
+    def port(self) -> int:
+        return self.balancer.port
+
+
+@contextlib.contextmanager
+def stack(web_servers: int = 2, shards: int = 2, descriptors: int | None = None) -> Iterator[Stack]:
+    """Real balancer and web servers on fake shards; all are gone at the end."""
+    with contextlib.ExitStack() as cleanup:
+        threads = [cleanup.enter_context(ShardThread(free_port())) for _ in range(shards)]
+        webs = []
+        for _ in range(web_servers):
+            webs.append(web_server(free_port(), [thread.port for thread in threads]))
+            cleanup.enter_context(running(webs[-1]))
+        balancer = load_balancer(free_port(), [web.port for web in webs], descriptors)
+        cleanup.enter_context(running(balancer))
+        yield Stack(balancer, webs, threads)
 
 
 class LineClient:

@@ -55,7 +55,7 @@ class Line:
 
     @property
     def token(self) -> str:
-        return self.body.rpartition(b",")[2].decode()
+        return self.body.rpartition(b",")[2].decode("latin-1")
 
 
 class Asked(NamedTuple):
@@ -88,7 +88,7 @@ class Store:
             return error_reply(line.number, "REUSED_NUMBER", line.token)
         if first is line.body:
             self.effects.append((line.session, line.number, line.body))
-        return b'[%d] OK {"token":%b}\n' % (line.number, line.token.encode())
+        return b'[%d] OK {"token":%b}\n' % (line.number, line.token.encode("latin-1"))
 
     def highest(self, session: bytes) -> int:
         return max((number for name, number in self.bodies if name == session), default=0)
