@@ -11,7 +11,7 @@ from msgspec import Struct
 from core.framing import strip_line
 from core.money import parse_decimal
 
-# The stamp fits a bigint; the key may become text of an XML file as it is, so it is printable and without blanks.
+# The stamp fits a bigint. The key goes into the log exactly as it came (the dump escapes it): printable, no blank, no comma.
 _STAMP = re.compile(r"[0-9]{1,16}\Z")
 _KEY = re.compile(r"[!-+\--~]{1,128}\Z")
 
