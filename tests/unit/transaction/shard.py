@@ -1,6 +1,7 @@
 """A worker on a real database, with the clock, the quotes and the web server's connection in the test's hands."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -23,6 +24,9 @@ from transaction.worker import Worker
 SERVER = "transaction-0"
 
 
+_keys = itertools.count(1)
+
+
 class Clock:
     """Stands still until it is moved."""
 
@@ -43,7 +47,6 @@ class Market:
         self._pool = pool
         self._clock = clock
         self._quotes: dict[str, Quote] = {}
-        self._hits = 0
         self.wanted: list[Asker] = []
 
     def get(self, symbol: str, now_ms: int) -> Quote | None:
@@ -55,13 +58,24 @@ class Market:
 
     async def hit(self, symbol: str, price: int, asker: Asker | None = None) -> list[Quote]:
         """A quote paid for by the asker, or by somebody else's command 1 of session 1."""
-        self._hits += 1
-        paid = asker or Asker(symbol, "somebody", 1, 1)
-        key = f"{symbol}{self._hits:055d}"
-        quote = Quote(symbol, price, paid.user, self._clock.now_ms() - 1, key, paid.session_id, paid.number)
-        await record_hits(self._pool, SERVER, [Hit(quote, self._clock.now_ms())])
-        self._quotes[symbol] = quote
-        return [quote]
+        hit = self.paid(symbol, price, asker or Asker(symbol, "somebody", 1, 1))
+        await self.record(hit)
+        self.learn([hit.quote])
+        return [hit.quote]
+
+    def paid(self, symbol: str, price: int, asker: Asker) -> Hit:
+        """What the quote server answers."""
+        now_ms, key = self._clock.now_ms(), f"{next(_keys):056d}"
+        quote = Quote(symbol, price, asker.user, now_ms - 1, key, asker.session_id, asker.number)
+        return Hit(quote, now_ms)
+
+    async def record(self, hit: Hit) -> None:
+        """Makes it durable. Raises Unavailable; recording it again changes nothing."""
+        await record_hits(self._pool, SERVER, [hit])
+
+    def learn(self, quotes: list[Quote]) -> None:
+        """Quotes that are durable."""
+        self._quotes.update({quote.symbol: quote for quote in quotes})
 
 
 class Client:
@@ -73,6 +87,7 @@ class Client:
         self._arrived = asyncio.Event()
         self.number = 0
         self.replies: list[tuple[int, str]] = []
+        self.answered: set[int] = set()
         self.batches = 0
 
     def send(self, replies: list[tuple[int, bytes]]) -> None:
@@ -82,6 +97,7 @@ class Client:
             number, _, reply = line.decode().rstrip("\n").partition(" ")
             assert number == f"[{tag}]"
             self.replies.append((tag, reply))
+            self.answered.add(tag)
         self._arrived.set()
 
     def tell(self, *lines: str, number: int | None = None) -> list[int]:
@@ -194,7 +210,8 @@ def assert_sound(database: Database, clock_step_ms: int = 0) -> None:
         found = connection.execute("SELECT count(*) FROM command").fetchone()
         assert found is not None
         assert found[0] > 0
-    assert check(database.url("daytrade_audit"), clock_step_ms=clock_step_ms) == []
+    violations = check(database.url("daytrade_audit"), clock_step_ms=clock_step_ms)
+    assert not violations, "\n".join(one.sentence for one in violations)
 
 
 def code_of(reply: str) -> str:

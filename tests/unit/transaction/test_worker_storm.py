@@ -1,0 +1,78 @@
+"""Random commands under real faults: connections cut inside a commit, accounts changed by others at full speed, two owners.
+
+Every command is answered once and applied once, in order, and every invariant holds. A run in which the fault did not happen
+fails.
+"""
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.conftest import Database
+from tests.unit.transaction.shard import Clock, assert_sound, run, shard_on
+from tests.unit.transaction.storm import Storm, assert_answered_as_stored, beside
+
+pytestmark = pytest.mark.services
+
+
+async def storm_on(database: Database, owners: int, commands: int, *faults: str) -> Storm:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    async with AsyncExitStack() as stack:
+        clock = Clock()
+        shards = [await stack.enter_async_context(shard_on(database, clock=clock)) for _ in range(owners)]
+        storm = Storm(database, shards, seed)
+        work = [asyncio.create_task(getattr(storm, name)()) for name in ("market", *faults)]
+        await beside(work, asyncio.create_task(storm.traffic(commands)))
+        codes = await assert_answered_as_stored(storm)
+        print(codes, storm.killed, storm.fired, storm.bumped, [shard.worker.conflicts for shard in shards])
+        assert codes["OK"] > commands // 4
+        return storm
+
+
+def conflicts(storm: Storm) -> int:
+    return sum(shard.worker.conflicts for shard in storm.shards)
+
+
+def test_connections_cut_in_the_middle_of_a_commit(database: Database) -> None:
+    async def test() -> None:
+        storm = await storm_on(database, 1, 1500, "kill")
+        assert storm.killed > 0
+
+    run(test())
+    assert_sound(database)
+
+
+def test_accounts_changed_by_others_at_full_speed(database: Database) -> None:
+    async def test() -> None:
+        storm = await storm_on(database, 1, 1500, "fire", "bump")
+        assert storm.fired > 10
+        assert storm.bumped > 100
+        assert conflicts(storm) > 20
+
+    run(test())
+    assert_sound(database)
+
+
+def test_two_owners_of_the_same_users(database: Database) -> None:
+    """As after a failover: the same requests reach both, each at its own pace."""
+
+    async def test() -> None:
+        storm = await storm_on(database, 2, 1000)
+        assert conflicts(storm) > 0
+
+    run(test())
+    assert_sound(database)
+
+
+def test_everything_at_once(database: Database) -> None:
+    async def test() -> None:
+        storm = await storm_on(database, 2, 1000, "kill", "fire", "bump")
+        assert storm.killed > 0
+        assert storm.fired > 5
+        assert conflicts(storm) > 20
+
+    run(test())
+    assert_sound(database)
