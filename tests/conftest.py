@@ -5,7 +5,7 @@ Each pytest-xdist worker has servers of its own (0.7 s to start): a test may kil
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,14 @@ import redis
 from stack.embedded import Services
 
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs real services or a whole stack is slow: `./daytrade test --fast` leaves it out."""
+    for item in items:
+        fixtures: Sequence[str] = getattr(item, "fixturenames", ())
+        if "services" in fixtures or "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.unit.loadbalancer.tiers import LineClient, Stack, stack
 
+pytestmark = pytest.mark.slow
+
 USERS = 40
 
 

@@ -13,6 +13,8 @@ import pytest
 from core.limits import MAX_LINE_BYTES
 from tests.unit.loadbalancer.tiers import LineClient, Stack, Tier, free_port, stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Stack]:

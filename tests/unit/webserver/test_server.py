@@ -20,6 +20,8 @@ from core.limits import MAX_WAITING_REQUESTS_PER_SHARD
 from tests.unit.loadbalancer.tiers import Tier, free_port, running, web_server
 from tests.unit.webserver.fake_shard import ShardThread
 
+pytestmark = pytest.mark.slow
+
 
 class Balancer:
     """A link as a load balancer has it."""
