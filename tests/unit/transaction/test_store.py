@@ -22,8 +22,6 @@ from transaction.decide import AuditRow
 from transaction.sessions import Session
 from transaction.store import NumberTaken, Store
 
-pytestmark = pytest.mark.services
-
 
 @asynccontextmanager
 async def store_on(database: Database) -> AsyncIterator[Store]:

@@ -9,8 +9,6 @@ from tests.conftest import Database
 from tests.unit.transaction.shard import Client, Shard, assert_sound, code_of, rows, run, shard_on
 from transaction import worker as worker_module
 
-pytestmark = pytest.mark.services
-
 
 def numbers(client: Client) -> list[int]:
     return [number for number, _ in client.replies]

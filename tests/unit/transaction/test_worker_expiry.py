@@ -6,8 +6,6 @@ from tests.conftest import Database
 from tests.unit.transaction.script import ScriptedStore, Step, lost_after, lost_before, meanwhile
 from tests.unit.transaction.shard import Clock, Shard, assert_sound, code_of, rows, run, shard_on
 
-pytestmark = pytest.mark.services
-
 
 async def two_pendings(shard: Shard) -> None:
     """Ann has 4.00, a pending buy of 1.00, then one of 2.00 that is 10 s younger, and 3 shares of which 3 are in a sell."""

@@ -9,8 +9,6 @@ from tests.conftest import Database
 from tests.unit.transaction.script import Commit, ScriptedStore, Step, lost_after, lost_before, meanwhile
 from tests.unit.transaction.shard import Client, assert_sound, code_of, rows, run, shard_on
 
-pytestmark = pytest.mark.services
-
 EVERYTHING = (
     "ADD,ann,50.00", "QUOTE,ann,ABC", "BUY,ann,ABC,20.00", "COMMIT_BUY,ann", "BUY,ann,ABC,5.00", "CANCEL_BUY,ann",
     "SELL,ann,ABC,2.00", "COMMIT_SELL,ann", "SELL,ann,ABC,1.00", "CANCEL_SELL,ann", "SET_BUY_AMOUNT,ann,ABC,3.00",

@@ -4,13 +4,9 @@ another user, over another connection, through another owner. It is done once an
 
 import json
 
-import pytest
-
 from tests.conftest import Database
 from tests.unit.transaction.script import ScriptedStore, meanwhile
 from tests.unit.transaction.shard import Client, Clock, assert_sound, code_of, rows, run, shard_on
-
-pytestmark = pytest.mark.services
 
 LINES = (
     "ADD,ann,9.00",

@@ -8,13 +8,9 @@ import asyncio
 import random
 from contextlib import AsyncExitStack
 
-import pytest
-
 from tests.conftest import Database
 from tests.unit.transaction.shard import Clock, assert_sound, run, shard_on
 from tests.unit.transaction.storm import Storm, assert_answered_as_stored, beside
-
-pytestmark = pytest.mark.services
 
 
 async def storm_on(database: Database, owners: int, commands: int, *faults: str) -> Storm:
