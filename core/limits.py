@@ -55,7 +55,7 @@ MAX_CACHED_ACCOUNTS = 200_000
 """Accounts a transaction shard keeps in memory; the least recently used leave first."""
 
 MAX_REMEMBERED_NUMBERS = 262_144
-"""Numbers a transaction shard remembers, shared out among its sessions; the others are looked up in the database."""
+"""Numbers a transaction shard remembers, of all its sessions together; the others are looked up in the database."""
 
 MAX_SESSIONS_REMEMBERED = 10_000
 """Sessions a transaction shard remembers; the least recently used leave first."""

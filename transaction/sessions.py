@@ -1,7 +1,8 @@
 """Which request numbers a shard has seen, so that a repeat is noticed without asking the database each time.
 
 The primary key of the command table is what makes a repeat harmless; this only decides when it is worth a look-up. So it
-may forget, and does: what it remembers is bounded, and shared out among the sessions.
+may forget, and does when it remembers too much: then every session forgets the lower half of its numbers, so that the
+room goes to those that are in use.
 """
 
 from core.limits import MAX_REMEMBERED_NUMBERS, MAX_SESSIONS_REMEMBERED
@@ -18,18 +19,25 @@ class Session:
         self._book = book or Sessions()
         self._seen: set[int] = set()
 
+    def __len__(self) -> int:
+        """How many numbers are remembered."""
+        return len(self._seen)
+
     def may_be_known(self, number: int) -> bool:
         """False only for a number that this shard has not seen and that was in no database when it first met the session."""
         return number <= self.floor or number in self._seen
 
     def remember(self, number: int) -> None:
-        """The number is in the database. When too many are remembered, the lower half falls under the floor."""
-        if number > self.floor:
-            seen = self._seen
-            seen.add(number)
-            if len(seen) > self._book.share:
-                self.floor = sorted(seen)[len(seen) // 2]
-                self._seen = {one for one in seen if one > self.floor}
+        """The number is in the database."""
+        if number > self.floor and number not in self._seen:
+            self._seen.add(number)
+            self._book.count()
+
+    def forget_half(self) -> None:
+        """The lower half of the numbers falls under the floor."""
+        if self._seen:
+            self.floor = sorted(self._seen)[len(self._seen) // 2]
+            self._seen = {number for number in self._seen if number > self.floor}
 
     @property
     def highest(self) -> int:
@@ -42,8 +50,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Session] = {}
-        self.share = MAX_REMEMBERED_NUMBERS
-        """How many numbers each session may remember; the more sessions, the fewer."""
+        self._remembered = 0
 
     def get(self, name: str) -> Session | None:
         return self._by_name.get(name)
@@ -53,5 +60,12 @@ class Sessions:
         while len(self._by_name) >= MAX_SESSIONS_REMEMBERED:
             del self._by_name[next(iter(self._by_name))]
         session = self._by_name[name] = Session(session_id, floor, self)
-        self.share = MAX_REMEMBERED_NUMBERS // len(self._by_name)
         return session
+
+    def count(self) -> None:
+        """A number more is remembered."""
+        self._remembered += 1
+        if self._remembered > MAX_REMEMBERED_NUMBERS:
+            for session in self._by_name.values():
+                session.forget_half()
+            self._remembered = sum(map(len, self._by_name.values()))

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from core.limits import MAX_REMEMBERED_NUMBERS, MAX_SESSIONS_REMEMBERED
+from core.limits import MAX_SESSIONS_REMEMBERED
+from transaction import sessions as sessions_module
 from transaction.sessions import Session, Sessions
 
 
@@ -26,14 +27,12 @@ def test_the_highest_of_an_untouched_session_is_what_the_database_had() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_forgetting_never_turns_a_yes_into_a_no(seed: int) -> None:
+def test_forgetting_never_turns_a_yes_into_a_no(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"seed {seed}")
+    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_NUMBERS", 100)
     chance = random.Random(seed)
     sessions = Sessions()
-    session = sessions.put("a", 1, 50)
-    for number in range(30):
-        sessions.put(f"other {number}", number + 2, 0)
-    sessions.share = 40
+    session, other = sessions.put("a", 1, 50), sessions.put("b", 2, 0)
     done = set(range(51))
     looked_up = 0
     for base in range(51, 2000):
@@ -42,25 +41,30 @@ def test_forgetting_never_turns_a_yes_into_a_no(seed: int) -> None:
             looked_up += session.may_be_known(number)
             session.remember(number)
             done.add(number)
+        if chance.random() < 0.1:
+            other.remember(base)
         assert all(session.may_be_known(one) for one in chance.sample(sorted(done), 5))
-    assert looked_up < 1500, "remembering was of no use"
+        assert len(session) + len(other) <= 100
+    assert looked_up < 300, "remembering was of no use"
 
 
-def test_the_numbers_of_all_sessions_share_one_limit() -> None:
+def test_the_room_goes_to_the_sessions_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_NUMBERS", 100)
     sessions = Sessions()
-    assert sessions.put("first", 1, 0) is sessions.get("first")
-    assert sessions.share == MAX_REMEMBERED_NUMBERS
-    for number in range(9):
-        sessions.put(f"s{number}", number, 0)
-    assert sessions.share == MAX_REMEMBERED_NUMBERS // 10
-    small = Sessions()
-    small.share = 10
-    session = Session(1, 0, small)
+    idle = [sessions.put(f"idle{number}", number, 0) for number in range(40)]
+    for session in idle:
+        session.remember(1)
+        session.remember(2)
+    busy = sessions.put("busy", 77, 0)
     for number in range(1, 1000):
-        session.remember(number)
-        kept = sum(session.may_be_known(one) for one in range(session.floor + 1, 1001))
-        assert kept <= 10
-    assert session.highest == 999
+        busy.remember(number)
+        busy.remember(number)
+        assert sum(map(len, (busy, *idle))) <= 100
+    assert sum(map(len, idle)) == 0
+    assert len(busy) >= 50
+    assert busy.highest == 999
+    assert {session.highest for session in idle} == {2}
+    assert all(session.may_be_known(1) and not session.may_be_known(3) for session in idle)
 
 
 def test_the_sessions_that_came_first_leave_first() -> None:
