@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 import psycopg
+import pytest
 
 from core import commands as c
 from core.errors import Unavailable
 from db import fires
 from quotecache.freshness import Asker, Quote
+from stack.postgres import EmbeddedPostgres
 from tests.conftest import Database
 from tests.unit.transaction.desk import LIFE_MS
 from tests.unit.transaction.shard import Client, Market, Shard, code_of, rows
@@ -39,6 +41,7 @@ class Storm:
         self.lines: dict[int, str] = {}
         self.killed = 0
         """Connections cut in the middle of a statement."""
+        self.crashed = 0
         self.fired = 0
         self.bumped = 0
 
@@ -143,6 +146,22 @@ class Storm:
                     self.killed += sum(state == "active" for state, _ in cut)
                     if cut:
                         break
+
+    async def crash(self) -> None:
+        """Postgres itself dies in the middle of the traffic, and is started again."""
+        postgres = self.database.services.postgres
+        if not isinstance(postgres, EmbeddedPostgres):
+            pytest.skip("what somebody else runs is not ours to kill")
+        shard = self.shards[0]
+        for answered in (200, 700):
+            while len(shard.client.replies) < answered or not shard.worker.waiting:
+                await asyncio.sleep(0)
+            postgres.kill()
+            try:
+                await asyncio.sleep(0.2)
+            finally:
+                postgres.restart()  # not in a thread: it would go when the thread that started it does
+            self.crashed += 1
 
 
 CUT = """

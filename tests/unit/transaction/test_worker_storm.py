@@ -13,7 +13,9 @@ from tests.unit.transaction.shard import Clock, assert_sound, run, shard_on
 from tests.unit.transaction.storm import Storm, assert_answered_as_stored, beside
 
 
-async def storm_on(database: Database, owners: int, commands: int, *faults: str) -> Storm:
+async def storm_on(
+    database: Database, owners: int, commands: int, *faults: str, crash: bool = False
+) -> Storm:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     async with AsyncExitStack() as stack:
@@ -21,11 +23,15 @@ async def storm_on(database: Database, owners: int, commands: int, *faults: str)
         shards = [await stack.enter_async_context(shard_on(database, clock=clock)) for _ in range(owners)]
         storm = Storm(database, shards, seed)
         work = [asyncio.create_task(getattr(storm, name)()) for name in ("market", *faults)]
-        await beside(work, asyncio.create_task(storm.traffic(commands)))
+        await beside(work, asyncio.create_task(traffic(storm, commands, crash)))
         codes = await assert_answered_as_stored(storm)
         print(codes, storm.killed, storm.fired, storm.bumped, [shard.worker.conflicts for shard in shards])
         assert codes["OK"] > commands // 4
         return storm
+
+
+async def traffic(storm: Storm, commands: int, crash: bool = False) -> None:
+    await asyncio.gather(storm.traffic(commands), *([storm.crash()] if crash else []))
 
 
 def conflicts(storm: Storm) -> int:
@@ -36,6 +42,15 @@ def test_connections_cut_in_the_middle_of_a_commit(database: Database) -> None:
     async def test() -> None:
         storm = await storm_on(database, 1, 1500, "kill")
         assert storm.killed > 0
+
+    run(test())
+    assert_sound(database)
+
+
+def test_a_database_that_dies(database: Database) -> None:
+    async def test() -> None:
+        storm = await storm_on(database, 1, 1500, crash=True)
+        assert storm.crashed == 2
 
     run(test())
     assert_sound(database)
