@@ -19,7 +19,8 @@ class Session:
         self._book = book or Sessions()
         self._seen: set[int] = set()
 
-    def __len__(self) -> int:
+    @property
+    def remembered(self) -> int:
         """How many numbers are remembered."""
         return len(self._seen)
 
@@ -68,4 +69,4 @@ class Sessions:
         if self._remembered > MAX_REMEMBERED_NUMBERS:
             for session in self._by_name.values():
                 session.forget_half()
-            self._remembered = sum(map(len, self._by_name.values()))
+            self._remembered = sum(session.remembered for session in self._by_name.values())

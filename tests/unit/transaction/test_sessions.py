@@ -44,7 +44,7 @@ def test_forgetting_never_turns_a_yes_into_a_no(seed: int, monkeypatch: pytest.M
         if chance.random() < 0.1:
             other.remember(base)
         assert all(session.may_be_known(one) for one in chance.sample(sorted(done), 5))
-        assert len(session) + len(other) <= 100
+        assert session.remembered + other.remembered <= 100
     assert looked_up < 300, "remembering was of no use"
 
 
@@ -59,9 +59,9 @@ def test_the_room_goes_to_the_sessions_in_use(monkeypatch: pytest.MonkeyPatch) -
     for number in range(1, 1000):
         busy.remember(number)
         busy.remember(number)
-        assert sum(map(len, (busy, *idle))) <= 100
-    assert sum(map(len, idle)) == 0
-    assert len(busy) >= 50
+        assert sum(one.remembered for one in (busy, *idle)) <= 100
+    assert sum(one.remembered for one in idle) == 0
+    assert busy.remembered >= 50
     assert busy.highest == 999
     assert {session.highest for session in idle} == {2}
     assert all(session.may_be_known(1) and not session.may_be_known(3) for session in idle)

@@ -214,6 +214,11 @@ def test_the_highest_number_of_a_session_is_known_at_once(database: Database) ->
             await shard.quote("ABC", 100)
             await shard.client.until(3)
             assert shard.worker.highest("s") == 60
+            await shard.client.ask("ADD,ann,1.00", number=7)
+            assert shard.worker.highest("s") == 60
+        async with shard_on(database) as shard:
+            await shard.client.ask("ADD,ann,1.00", number=7)  # a repeat: nothing new is remembered
+            assert shard.worker.highest("s") == 60
 
     run(test())
     assert_sound(database)
