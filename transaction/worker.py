@@ -76,6 +76,8 @@ class Worker:
         self._settled_users: list[str] = []
         self._newcomers: dict[str, tuple[int, int]] = {}
         """Users without an account: sequence and timestamp of their newest event."""
+        self._newcomer_seq = 0
+        """Where those start who are not known (any more): behind everybody who had to leave."""
         self._oldest_pending: dict[str, int] = {}
         self._wake = asyncio.Event()
         self.conflicts = 0
@@ -306,7 +308,7 @@ class Worker:
         for user in missing:
             if user not in accounts:
                 accounts[user] = account = Account(user)
-                account.seq, account.timestamp_ms = self._newcomers.get(user, (0, 0))
+                account.seq, account.timestamp_ms = self._newcomers.get(user, (self._newcomer_seq, 0))
         return accounts
 
     def _settle(self, batch: Batch, conflicts: set[str]) -> list[Entry]:
@@ -353,7 +355,8 @@ class Worker:
             elif account.seq:
                 self._newcomers[user] = account.seq, account.timestamp_ms
         while len(self._newcomers) > MAX_CACHED_ACCOUNTS:
-            del self._newcomers[next(iter(self._newcomers))]
+            seq, _ = self._newcomers.pop(next(iter(self._newcomers)))
+            self._newcomer_seq = max(self._newcomer_seq, seq)
 
 
 def _asker(entry: Entry) -> Asker:
