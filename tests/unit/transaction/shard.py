@@ -195,7 +195,7 @@ async def running(worker: Worker) -> AsyncIterator[None]:
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
     """An asynchronous test; none takes a minute."""
-    asyncio.run(asyncio.wait_for(coroutine, 60))
+    asyncio.run(asyncio.wait_for(coroutine, 180))
 
 
 async def rows(database: Database, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -40,7 +40,7 @@ def conflicts(storm: Storm) -> int:
 
 def test_connections_cut_in_the_middle_of_a_commit(database: Database) -> None:
     async def test() -> None:
-        storm = await storm_on(database, 1, 1500, "kill")
+        storm = await storm_on(database, 1, 500, "kill")
         assert storm.killed > 0
 
     run(test())
