@@ -77,6 +77,7 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
             try:
                 yield one
             except Error as error:
+                raise_if_cancelled()
                 if one.broken:
                     raise Unavailable(f"connection to the database lost: {error}") from error
                 raise
@@ -86,6 +87,17 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
         # The others are likely to be dead too: replaced now, not one by one as each is found.
         await pool.check()
         raise
+
+
+def raise_if_cancelled() -> None:
+    """Raises CancelledError in a task that is being cancelled.
+
+    To be asked before a database error is answered by another attempt: psycopg, cancelled in a statement, asks the server
+    to end it, and when the connection dies then it raises that instead. The cancellation would be lost.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _require_durability(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from psycopg_pool import PoolTimeout
 
 from core.errors import Unavailable
 from db import queries
-from db.pool import Connection, Pool
+from db.pool import Connection, Pool, raise_if_cancelled
 from transaction.account import Account, Holding, TriggerOrder, decode_history, decode_pendings
 
 _SQL = queries.load("transaction")
@@ -114,9 +114,11 @@ class Store:
             yield self._connection
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             await self._drop_broken()
+            raise_if_cancelled()
             raise Unavailable(str(error)) from error
         except psycopg.Error as error:
             if await self._drop_broken():
+                raise_if_cancelled()
                 raise Unavailable(str(error)) from error
             raise
 

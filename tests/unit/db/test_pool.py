@@ -134,3 +134,31 @@ def database_of(services: Services) -> Database:
 def test_attempts_to_reconnect_are_not_logged_as_text(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("psycopg.pool").warning("error connecting")
     assert caplog.records == []
+
+
+def test_a_cancelled_task_ends_although_its_connection_dies(database: Database) -> None:
+    """psycopg raises the connection's death instead of the cancellation: whoever tries again after it would never end."""
+
+    async def body() -> None:
+        pool = await open_pool(database.url("daytrade_transaction"), 1, 2, "a-tier")
+
+        async def again_and_again() -> None:
+            for _ in range(100):
+                try:
+                    await scalar(pool, "SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(10)")
+                except Unavailable:
+                    await asyncio.sleep(0)
+
+        task = asyncio.create_task(again_and_again())
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            time.sleep(0.02)  # the connection's death is there before the cancellation
+            task.cancel()
+            await asyncio.wait([task], timeout=5)
+            assert task.cancelled()
+            task = asyncio.create_task(again_and_again())
+        task.cancel()
+        await asyncio.wait([task])
+        await pool.close()
+
+    asyncio.run(body())

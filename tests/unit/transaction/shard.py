@@ -193,9 +193,9 @@ async def running(worker: Worker) -> AsyncIterator[None]:
         task.cancel()
 
 
-def run(coroutine: Coroutine[Any, Any, None]) -> None:
+def run(coroutine: Coroutine[Any, Any, Any]) -> None:
     """An asynchronous test; none takes a minute."""
-    asyncio.run(asyncio.wait_for(coroutine, 180))
+    asyncio.run(asyncio.wait_for(coroutine, 120))
 
 
 async def rows(database: Database, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

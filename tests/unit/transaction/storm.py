@@ -6,7 +6,7 @@ Everything random comes from one seed. The clock is the test's: it moves with th
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import psycopg
 import pytest
@@ -22,6 +22,7 @@ from tests.unit.transaction.shard import Client, Market, Shard, code_of, rows
 
 USERS = tuple(f"user{number}" for number in range(8))
 SYMBOLS = ("A", "B", "C")
+MAX_TURNS = 20
 FORMS = (
     "ADD,{u},{a}", "QUOTE,{u},{s}", "BUY,{u},{s},{a}", "BUY,{u},{s},{a}", "BUY,{u},{s},{a}", "COMMIT_BUY,{u}",
     "COMMIT_BUY,{u}", "COMMIT_BUY,{u}", "CANCEL_BUY,{u}", "SELL,{u},{s},{a}", "SELL,{u},{s},{a}", "COMMIT_SELL,{u}",
@@ -45,13 +46,21 @@ class Storm:
         self.fired = 0
         self.bumped = 0
 
-    async def traffic(self, commands: int, window: int = 6) -> None:
-        """Each user sends on as long as not more than `window` of theirs are unanswered at some shard."""
-        streams = [self._stream(user, commands // len(USERS), window) for user in USERS]
-        await asyncio.gather(*streams)
+    async def traffic(
+        self, commands: int, enough: Callable[[], bool] = lambda: True, window: int = 6
+    ) -> None:
+        """Each user sends on as long as not more than `window` of theirs are unanswered at some shard.
 
-    async def _stream(self, user: str, commands: int, window: int) -> None:
-        base = (USERS.index(user) + 1) * 100_000
+        `commands`, and as many again until there was `enough` of what goes wrong beside it: a fast machine may be through before.
+        """
+        for turn in range(MAX_TURNS):
+            streams = [self._stream(user, turn, commands // len(USERS), window) for user in USERS]
+            await asyncio.gather(*streams)
+            if enough():
+                break
+
+    async def _stream(self, user: str, turn: int, commands: int, window: int) -> None:
+        base = (USERS.index(user) + 1) * 100_000 + turn * commands
         lines = {base: f"ADD,{user},500.00"}
         lines |= {base + number: self._line(user) for number in range(1, commands)}
         self.lines |= lines
@@ -153,8 +162,9 @@ class Storm:
         if not isinstance(postgres, EmbeddedPostgres):
             pytest.skip("what somebody else runs is not ours to kill")
         shard = self.shards[0]
-        for answered in (200, 700):
-            while len(shard.client.replies) < answered or not shard.worker.waiting:
+        while True:
+            answered = len(shard.client.replies)
+            while len(shard.client.replies) < answered + 300 or not shard.worker.waiting:
                 await asyncio.sleep(0)
             postgres.kill()
             try:

@@ -6,6 +6,7 @@ fails.
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from tests.conftest import Database
@@ -13,9 +14,14 @@ from tests.unit.transaction.shard import Clock, assert_sound, run, shard_on
 from tests.unit.transaction.storm import Storm, assert_answered_as_stored, beside
 
 
+def always(_: Storm) -> bool:
+    return True
+
+
 async def storm_on(
-    database: Database, owners: int, commands: int, *faults: str, crash: bool = False
+    database: Database, owners: int, commands: int, *faults: str, enough: Callable[[Storm], bool] = always
 ) -> Storm:
+    """A storm of at least `commands` commands, in which there was `enough` of what is meant to go wrong."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     async with AsyncExitStack() as stack:
@@ -23,15 +29,12 @@ async def storm_on(
         shards = [await stack.enter_async_context(shard_on(database, clock=clock)) for _ in range(owners)]
         storm = Storm(database, shards, seed)
         work = [asyncio.create_task(getattr(storm, name)()) for name in ("market", *faults)]
-        await beside(work, asyncio.create_task(traffic(storm, commands, crash)))
+        await beside(work, asyncio.create_task(storm.traffic(commands, lambda: enough(storm))))
         codes = await assert_answered_as_stored(storm)
         print(codes, storm.killed, storm.fired, storm.bumped, [shard.worker.conflicts for shard in shards])
         assert codes["OK"] > commands // 4
+        assert enough(storm)
         return storm
-
-
-async def traffic(storm: Storm, commands: int, crash: bool = False) -> None:
-    await asyncio.gather(storm.traffic(commands), *([storm.crash()] if crash else []))
 
 
 def conflicts(storm: Storm) -> int:
@@ -39,51 +42,33 @@ def conflicts(storm: Storm) -> int:
 
 
 def test_connections_cut_in_the_middle_of_a_commit(database: Database) -> None:
-    async def test() -> None:
-        storm = await storm_on(database, 1, 500, "kill")
-        assert storm.killed > 0
-
-    run(test())
+    run(storm_on(database, 1, 500, "kill", enough=lambda storm: storm.killed > 0))
     assert_sound(database)
 
 
 def test_a_database_that_dies(database: Database) -> None:
-    async def test() -> None:
-        storm = await storm_on(database, 1, 1500, crash=True)
-        assert storm.crashed == 2
-
-    run(test())
+    """Twice, each time with commands waiting."""
+    run(storm_on(database, 1, 1500, "crash", enough=lambda storm: storm.crashed >= 2))
     assert_sound(database)
 
 
 def test_accounts_changed_by_others_at_full_speed(database: Database) -> None:
-    async def test() -> None:
-        storm = await storm_on(database, 1, 1500, "fire", "bump")
-        assert storm.fired > 10
-        assert storm.bumped > 100
-        assert conflicts(storm) > 20
+    def enough(storm: Storm) -> bool:
+        return storm.fired > 10 and storm.bumped > 100 and conflicts(storm) > 20
 
-    run(test())
+    run(storm_on(database, 1, 1500, "fire", "bump", enough=enough))
     assert_sound(database)
 
 
 def test_two_owners_of_the_same_users(database: Database) -> None:
     """As after a failover: the same requests reach both, each at its own pace."""
-
-    async def test() -> None:
-        storm = await storm_on(database, 2, 1000)
-        assert conflicts(storm) > 0
-
-    run(test())
+    run(storm_on(database, 2, 1000, enough=lambda storm: conflicts(storm) > 0))
     assert_sound(database)
 
 
 def test_everything_at_once(database: Database) -> None:
-    async def test() -> None:
-        storm = await storm_on(database, 2, 1000, "kill", "fire", "bump")
-        assert storm.killed > 0
-        assert storm.fired > 5
-        assert conflicts(storm) > 20
+    def enough(storm: Storm) -> bool:
+        return storm.killed > 0 and storm.fired > 5 and conflicts(storm) > 20
 
-    run(test())
+    run(storm_on(database, 2, 1000, "kill", "fire", "bump", enough=enough))
     assert_sound(database)
