@@ -152,7 +152,7 @@ def test_a_cancelled_task_ends_although_its_connection_dies(database: Database) 
         task = asyncio.create_task(again_and_again())
         for _ in range(20):
             await asyncio.sleep(0.02)
-            time.sleep(0.02)  # the connection's death is there before the cancellation
+            time.sleep(0.02)  # noqa: ASYNC251 - the connection's death is there before the cancellation
             task.cancel()
             await asyncio.wait([task], timeout=5)
             assert task.cancelled()
