@@ -28,6 +28,8 @@ class Shape(Struct, frozen=True):
     price: str = "walk"
     seed: int | None = None
     fault: str = ""
+    record: str = ""
+    """File to which the simulated quote server appends each hit; none unless named."""
 
 
 class Surroundings(Struct, frozen=True):
@@ -115,6 +117,7 @@ def _quote_server(shape: Shape, addresses: Mapping[str, Address]) -> Tier:
     options += ["--control-port", str(addresses[QUOTE_CONTROL][1])]
     options += [] if shape.seed is None else ["--seed", str(shape.seed)]
     options += ["--fault", shape.fault] if shape.fault else []
+    options += ["--record", shape.record] if shape.record else []
     return Tier(QUOTE_SERVER, "quotecache.legacy", tuple(options), addresses[QUOTE_SERVER], {}, ())
 
 

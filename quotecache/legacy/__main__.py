@@ -7,13 +7,15 @@ import secrets
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from core import serve
 from core.clock import SystemClock
 from core.settings import Address, Settings
-from quotecache.legacy.delays import parse_delay
-from quotecache.legacy.faults import KINDS, Faults
+from quotecache.legacy import changing
+from quotecache.legacy.faults import KINDS
 from quotecache.legacy.prices import parse_price
+from quotecache.legacy.record import Record
 from quotecache.legacy.server import LegacyServer
 
 _BACKLOG = 4_096
@@ -26,11 +28,13 @@ def main(arguments: Sequence[str]) -> None:
     seed: int = secrets.randbits(32) if options.seed is None else options.seed
     try:
         address = _address(options, Settings().listen)
+        clock = SystemClock()
         server = LegacyServer(
-            parse_delay(options.delay, seed),
+            changing.delay(options.delay, seed),
             parse_price(options.price, seed),
-            Faults.parse(options.fault, seed),
-            SystemClock(),
+            changing.faults(options.fault, seed),
+            clock,
+            Record(options.record, clock),
         )
     except (ValueError, OSError) as error:
         parser.error(str(error))
@@ -49,10 +53,16 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="port that tells the count of hits as JSON; else the port after --port",
     )
-    add("--delay", default="measured", help="none, measured or fixed:MS (default: measured)")
+    add(
+        "--delay",
+        default="measured",
+        help="none, measured, fixed:MS or file:F, a file that says so (default: measured)",
+    )
     add("--price", default="walk", help="walk, fixed:CENTS or file:F (default: walk)")
     add("--seed", type=int, help="the same seed gives the same delays, prices and faults; else a random one")
-    add("--fault", default="", help=f"kind:rate,kind:rate with the kinds {', '.join(KINDS)} (default: none)")
+    kinds = ", ".join(KINDS)
+    add("--fault", default="", help=f"kind:rate,kind:rate with the kinds {kinds}, or file:F (default: none)")
+    add("--record", type=Path, help="append each hit and each fault to this file")
     return parser
 
 

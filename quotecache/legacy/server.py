@@ -24,6 +24,7 @@ from core.money import format_cents
 from quotecache.legacy.delays import Delay
 from quotecache.legacy.faults import CUT, DRIP, DRIP_PAUSE_MS, GARBAGE, HANG, REFUSE, Faults
 from quotecache.legacy.prices import Last, Price
+from quotecache.legacy.record import Record
 
 _LONGEST_S: Final = 90
 """No connection stays open longer: neither a client that sends nothing, nor one that hangs by a fault."""
@@ -47,12 +48,15 @@ class _Symbol(Struct):
 class LegacyServer:
     """What all connections share: profiles, the memory of each symbol, the counts."""
 
-    def __init__(self, delay: Delay, price: Price, faults: Faults, clock: Clock) -> None:
+    def __init__(
+        self, delay: Delay, price: Price, faults: Faults, clock: Clock, record: Record | None = None
+    ) -> None:
         self.delay = delay
         self.faults = faults
         self.open = 0
         self._price = price
         self._clock = clock
+        self._record = record or Record(None, clock)
         self._symbols: dict[str, _Symbol] = {}
         self._met: Counter[str] = Counter()
         self._bad_requests = 0
@@ -73,6 +77,7 @@ class LegacyServer:
         fault = self.faults.draw(symbol, memory.requests)
         if fault is not None:
             self._met[fault] += 1
+            self._record.fault(fault, symbol)
         return memory.requests, fault
 
     def price_cents(self, symbol: str) -> int:
@@ -92,8 +97,10 @@ class LegacyServer:
         self._bad_requests += 1
         return self.reply(0, symbol, "NA")
 
-    def hit(self, symbol: str, cents: int) -> None:
-        """Counts a hit at that price."""
+    def hit(self, symbol: str, cents: int, reply: bytes) -> None:
+        """Counts a hit at that price, whose whole reply is given."""
+        _, _, user, _, key = reply.decode().rstrip("\n").split(",")
+        self._record.hit(symbol, user, key)
         memory = self._symbols[symbol]
         memory.hits += 1
         memory.last_cents, memory.last_ms = cents, self._clock.monotonic_ms()
@@ -178,19 +185,20 @@ class _Conversation(asyncio.Protocol):
         elif fault == DRIP:
             self._drip(cents, reply, 0)
         else:
-            self._whole(cents, reply)
+            self._whole(cents, reply, 0)
 
     def _drip(self, cents: int, reply: bytes, sent: int) -> None:
         if sent == len(reply) - 1:
-            self._whole(cents, reply[sent:])
+            self._whole(cents, reply, sent)
         elif not self._transport.is_closing():
             self._transport.write(reply[sent : sent + 1])
             self._later(DRIP_PAUSE_MS, self._drip, cents, reply, sent + 1)
 
-    def _whole(self, cents: int, reply: bytes) -> None:
+    def _whole(self, cents: int, reply: bytes, sent: int) -> None:
+        """Sends what is left of the reply, of which so many bytes are sent: a hit."""
         if not self._transport.is_closing():
-            self._server.hit(self._symbol, cents)
-            self._finish(reply)
+            self._server.hit(self._symbol, cents, reply)
+            self._finish(reply[sent:])
 
     def _finish(self, data: bytes) -> None:
         if not self._transport.is_closing():

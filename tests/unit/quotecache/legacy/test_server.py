@@ -7,6 +7,7 @@ import struct
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from core.money import parse_decimal
 from quotecache.legacy.delays import parse_delay
 from quotecache.legacy.faults import Faults
 from quotecache.legacy.prices import parse_price
+from quotecache.legacy.record import Record
 from quotecache.legacy.server import LegacyServer
 from quotecache.protocol import parse_reply
 
@@ -52,11 +54,15 @@ class Doors:
 
 @asynccontextmanager
 async def simulator(
-    delay: str = "none", price: str = "walk", fault: str = "", seed: int = 1
+    delay: str = "none", price: str = "walk", fault: str = "", seed: int = 1, record: Path | None = None
 ) -> AsyncIterator[Doors]:
     loop = asyncio.get_running_loop()
     server = LegacyServer(
-        parse_delay(delay, seed), parse_price(price, seed), Faults.parse(fault, seed), CLOCK
+        parse_delay(delay, seed),
+        parse_price(price, seed),
+        Faults.parse(fault, seed),
+        CLOCK,
+        Record(record, CLOCK),
     )
     quotes = await loop.create_server(server.quote_door, "127.0.0.1", 0, backlog=4096)
     control = await loop.create_server(server.control_door, "127.0.0.1", 0)
@@ -219,3 +225,18 @@ def test_two_thousand_at_once() -> None:
             assert (await doors.counts())["hits"] == 2_000
 
     uvloop.run(body())
+
+
+def test_hits_and_faults_stand_in_the_record_before_the_client_knows(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+
+    async def ask_both() -> tuple[bytes, bytes]:
+        async with simulator(record=path) as doors:
+            good = await doors.say(b"ABC,ann\n")
+        async with simulator(record=path, fault="garbage:1") as doors:
+            return good, await doors.say(b"ABC,bob\n")
+
+    good, _ = uvloop.run(ask_both())
+    hit, fault = (line.split(" ") for line in path.read_text().splitlines())
+    assert [hit[0], *hit[2:]] == ["hit", "ABC", "ann", good.decode().rstrip("\n").split(",")[4]]
+    assert [fault[0], fault[2]] == ["garbage", "ABC"]
