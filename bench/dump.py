@@ -1,7 +1,8 @@
-"""Dumps an audit log of a million events and more: events/s, and by how much the dumping process grows.
+"""Dumps an audit log of over a million events and grades it: events/s, and by how much the dumping process grows.
 
-The baseline, from the same run, is Postgres sending the same rows, in the same order, by COPY to nobody. The rows are commands as
-a replay leaves them: BUY with a cached price (three events), refused ones (two), and plain ones (one).
+The baseline, from the same run, is Postgres sending the same rows, in the same order, by COPY to nobody. What is dumped are
+commands as a replay leaves them: BUY with a cached price (three events), refused ones (two), and plain ones (one). What is
+graded is the dump of a real replay, by `log check --workload` as people call it.
 """
 
 import argparse
@@ -12,20 +13,24 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 import msgspec
 import psycopg
 from msgspec import Struct
-from rich.console import Console
-from rich.table import Table
 
+from bench import _cases, _loads, _report
+from bench._report import Findings, Grid
 from db.dump import dump
-from stack.launcher import throw_away
+from stack.launcher import Stack, throw_away
+from stack.state import ROOT
 from stack.topology import Shape
-from workload.machine import describe
 
-MAX_GROWTH_MB = 50.0
-_FILL = """
+GOAL_DUMP: Final = 200_000
+GOAL_CHECK: Final = 100_000
+MAX_GROWTH_MB: Final = 50.0
+_SESSION: Final = "bench-dump"
+_FILL: Final = """
 INSERT INTO audit (timestamp_ms, username, seq, kind, session_id, number, server, command, symbol, funds_cents, price_cents,
                    removed_cents, error)
 SELECT 1700000000000 + n / 10, 'user' || n %% 1000, n / 1000 + 1, 1, 1, n, 'transaction-0', 3, 'ABC', 10000 + n %% 90000,
@@ -33,21 +38,53 @@ SELECT 1700000000000 + n / 10, 'user' || n %% 1000, n / 1000 + 1, 1, 1, n, 'tran
        CASE WHEN n %% 4 = 1 THEN 'INSUFFICIENT_FUNDS: cash 0.00 is less than 100.00' END
 FROM generate_series(1, %s) AS n
 """
-_COPY = "COPY (SELECT * FROM audit ORDER BY timestamp_ms, username, seq) TO STDOUT"
+_COPY: Final = "COPY (SELECT * FROM audit ORDER BY timestamp_ms, username, seq) TO STDOUT"
 
 
 class Run(Struct, frozen=True):
-    """One dump in a process of its own, and its baseline."""
+    """One dump in a process of its own, its baseline, and one grading."""
 
     events: int
     seconds: float
     growth_mb: float
     """Of the process's peak memory, from just before the dump to its end."""
     copy_seconds: float
+    check_events: int
+    check_seconds: float
+    """Of the whole command, from its start to its exit."""
 
     @property
     def per_second(self) -> float:
+        """Events."""
         return self.events / self.seconds
+
+    @property
+    def checked_per_second(self) -> float:
+        """Events."""
+        return self.check_events / self.check_seconds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """This benchmark's own options."""
+    parser.add_argument("--commands", type=int, default=600_000, help="rows of the log that is dumped")
+    parser.add_argument("--replayed", type=int, default=150_000, help="commands of the replay that is graded")
+
+
+def run(options: argparse.Namespace) -> Findings:
+    """Measures. Raises StackError, ReplayFailed, CalledProcessError."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with throw_away(Shape(delay="none", seed=_loads.SEED)) as stack:
+            log, workload = _graded_log(stack, folder, options.replayed)
+            _fill(stack, options.commands)
+            runs = []
+            for number in range(1, options.runs + 1):
+                runs.append(_measure(stack, folder, log, workload))
+                print(
+                    f"run {number}: dumped {runs[-1].per_second:,.0f} events/s, checked {runs[-1].checked_per_second:,.0f}",
+                    flush=True,
+                )
+    return _findings(runs)
 
 
 def dump_once(url: str, path: Path) -> tuple[int, float, float]:
@@ -67,56 +104,82 @@ def _peak_mb() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
-def measure(admin_url: str, url: str, folder: Path, commands: int, runs: int) -> list[Run]:
-    """Fills the log and dumps it `runs` times, each in a new process."""
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        connection.execute(_FILL, (commands,))
+def _graded_log(stack: Stack, folder: Path, commands: int) -> tuple[Path, Path]:
+    """(log, workload file) of a real replay, closing DUMPLOG included."""
+    load = _loads.crowd(1_000, commands)
+    workload, log = folder / "workload", folder / "graded"
+    assert load.dump is not None
+    workload.write_bytes(b"".join([*load.lines, load.dump]))
+    _cases.replay(stack, load.commands, 8, 4, _SESSION)
+    path = _cases.dump(stack, load.dump, _SESSION).audit_log
+    assert path is not None
+    Path(path).rename(log)
+    return log, workload
+
+
+def _fill(stack: Stack, rows: int) -> None:
+    """The audit table holds nothing but these rows from here on."""
+    with psycopg.connect(stack.state.admin_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE audit")
+        connection.execute(_FILL, (rows,))
         connection.execute("VACUUM ANALYZE audit")
-    found = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        with psycopg.connect(url) as connection, connection.cursor().copy(_COPY) as copy:
-            for _ in copy:
-                pass
-        copy_seconds = time.perf_counter() - start
-        program = [sys.executable, "-m", "bench.dump", "--once", url, str(folder / "log")]
-        output = subprocess.run(program, check=True, capture_output=True, text=True).stdout
-        events, seconds, growth_mb = msgspec.json.decode(output, type=tuple[int, float, float])
-        found.append(Run(events, seconds, growth_mb, copy_seconds))
-    return found
 
 
-def _main() -> None:
-    parser = argparse.ArgumentParser(prog="daytrade bench dump", description=__doc__)
-    parser.add_argument("--commands", type=int, default=600_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
-    parser.add_argument(
-        "--once",
-        nargs=2,
-        metavar=("URL", "FILE"),
-        help="one dump in this process; for the benchmark's own use",
+def _measure(stack: Stack, folder: Path, log: Path, workload: Path) -> Run:
+    url = stack.state.audit_url
+    start = time.perf_counter()
+    with psycopg.connect(url) as connection, connection.cursor().copy(_COPY) as copy:
+        for _ in copy:
+            pass
+    copy_seconds = time.perf_counter() - start
+    program = [sys.executable, "-m", "bench.dump", "--once", url, str(folder / "log")]
+    output = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    events, seconds, growth_mb = msgspec.json.decode(output, type=tuple[int, float, float])
+    start = time.perf_counter()
+    check = [sys.executable, "-m", "stack.cli", "log", "check", str(log), "--workload", str(workload)]
+    subprocess.run(check, check=True, capture_output=True, cwd=ROOT)
+    return Run(events, seconds, growth_mb, copy_seconds, _events(log), time.perf_counter() - start)
+
+
+def _events(log: Path) -> int:
+    """Every event is a line and has a timestamp."""
+    with log.open("rb") as file:
+        return sum(1 for line in file if b"<timestamp>" in line)
+
+
+def _findings(runs: list[Run]) -> Findings:
+    dumped, checked = (
+        median(each.per_second for each in runs),
+        median(each.checked_per_second for each in runs),
     )
-    options = parser.parse_args()
-    if options.once:
-        print(msgspec.json.encode(dump_once(options.once[0], Path(options.once[1]))).decode())
-        return
-    with throw_away(Shape(delay="none")) as stack, tempfile.TemporaryDirectory() as folder:
-        state = stack.state
-        runs = measure(state.admin_url, state.audit_url, Path(folder), options.commands, options.runs)
-    table = Table("events", "events/s", "seconds", "COPY alone, seconds", "memory grows MB", "goal")
-    growth = max(run.growth_mb for run in runs)
-    goal = f"<= {MAX_GROWTH_MB:g} MB {'reached' if growth <= MAX_GROWTH_MB else 'MISSED'}"
-    table.add_row(
-        f"{runs[0].events:,}", f"{median(run.per_second for run in runs):,.0f}", f"{median(run.seconds for run in runs):.2f}",
-        f"{median(run.copy_seconds for run in runs):.2f}", f"{growth:.1f}", goal,
-    )  # fmt: skip
-    print(f"medians of {len(runs)}, memory the largest; {describe()}")
-    Console().print(table)
-    if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(runs)))
-    sys.exit(0 if growth <= MAX_GROWTH_MB else 1)
+    growth = max(each.growth_mb for each in runs)
+    copied = median(each.seconds / each.copy_seconds for each in runs)
+    rows = [
+        _report.at_least(
+            f"dump >= {GOAL_DUMP:,} events/s", dumped, GOAL_DUMP, f"{dumped:,.0f}/s", f"{copied:.2f} x COPY's time"
+        ),
+        _report.at_most("dump: memory flat", growth, MAX_GROWTH_MB, f"grows by {growth:.1f} MB"),
+        _report.at_least(
+            f"log check >= {GOAL_CHECK:,} events/s", checked, GOAL_CHECK, f"{checked:,.0f}/s"
+        ),
+    ]  # fmt: skip
+    columns = ["events dumped", "seconds", "COPY alone, seconds", "grows MB", "events graded", "seconds"]
+    table = [
+        [
+            f"{each.events:,}", f"{each.seconds:.2f}", f"{each.copy_seconds:.2f}", f"{each.growth_mb:.1f}",
+            f"{each.check_events:,}", f"{each.check_seconds:.2f}",
+        ]
+        for each in runs
+    ]  # fmt: skip
+    notes = [
+        f"medians of {len(runs)}; memory flat: the dumping process grows by at most {MAX_GROWTH_MB:g} MB in any run",
+        "baseline: COPY of the same rows in the same order, read and thrown away",
+    ]
+    return Findings(rows, [Grid("Each run", columns, table)], notes, runs)
 
 
 if __name__ == "__main__":
-    _main()
+    if sys.argv[1:2] == ["--once"]:
+        print(msgspec.json.encode(dump_once(sys.argv[2], Path(sys.argv[3]))).decode())
+    else:
+        _report.main("dump", __doc__, add_arguments, run)

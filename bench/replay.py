@@ -1,173 +1,219 @@
-"""Replays a workload at several windows, each time through a new throw-away stack, beside pgbench on that stack's Postgres.
+"""Replays workloads through throw-away stacks without quote delays, each beside pgbench on the same Postgres a moment before.
 
-Every replay is paired with a baseline of its own, measured a moment before; windows take turns, so that the machine's
-moods meet all of them; medians are what counts. The time of a replay is all of it, the closing DUMPLOG too.
+The ratio that counts is commands a second without the closing DUMPLOG, which is a dump and no command that pgbench knows; the
+rate with it, as `./daytrade replay` reports it, is printed beside.
 """
 
 import argparse
-import sys
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from statistics import median
 from typing import Final
 
-import msgspec
 from msgspec import Struct
-from rich.console import Console
-from rich.table import Table
 
-from bench import _baseline as baseline
-from stack.launcher import throw_away
+from bench import _baseline, _cases, _gauge, _loads, _report
+from bench._cases import Pair, median_of
+from bench._loads import Load
+from bench._report import Findings, Grid, Row
 from stack.topology import Shape
-from workload.driver import load, replay_now
-from workload.generate import generate
 from workload.layout import Workload
-from workload.machine import describe
 
-WINDOWS: Final = (1, 64)
-GOALS: Final = {1: 1.0, 64: 3.0}
-"""Least ratio to the baseline by window."""
-_USERS, _COMMANDS, _SEED = 100, 100_000, 1
-
-
-class Pair(Struct, frozen=True):
-    """One replay and the baseline measured just before it, on the same Postgres."""
-
-    baseline_per_second: float
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-
-    @property
-    def ratio(self) -> float:
-        return self.per_second / self.baseline_per_second
+_FLAT: Final = 1.1
+"""Memory counts as flat when the end is at most this many times what it was after the first tenth, or _FLAT_MB more."""
+_FLAT_MB: Final = 10.0
+_COURSE, _THOUSAND, _LONG = "user100", "1,000 users", "1,000 users, long"
 
 
-class Row(Struct, frozen=True):
-    """Medians over the pairs of one window."""
+class Case(Struct, frozen=True):
+    """One line of the table."""
 
+    key: str
+    load: str
     window: int
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-    baseline_per_second: float
-    ratio: float
-    goal: float | None
-    pairs: list[Pair]
+    connections: int | None
+    """None: one a user."""
+    goal: float
+    """Least ratio to the baseline."""
 
     @property
-    def reached(self) -> bool:
-        return self.goal is None or self.ratio >= self.goal
+    def title(self) -> str:
+        lanes = "a connection a user" if self.connections is None else f"{self.connections} connections"
+        return f"{self.load}, {lanes}, window {self.window}"
 
 
-class Outcome(Struct, frozen=True):
-    """What the benchmark found."""
-
-    baseline: str
-    workload: str
-    commands: int
-    shards: int
-    rows: list[Row]
-
-
-def run(
-    file: Path | None = None,
-    *,
-    windows: tuple[int, ...] = WINDOWS,
-    runs: int = 3,
-    shards: int = 2,
-    connections: int | None = 4,
-    baseline_seconds: int = 4,
-    say: Callable[[str], None] = print,
-) -> Outcome:
-    """Measures `file` (a generated workload of the course's size and mix when None). Raises StackError, ReplayFailed."""
-    workload = load(file if file else generate(_USERS, _COMMANDS, _SEED))
-    pairs: dict[int, list[Pair]] = {window: [] for window in windows}
-    for number in range(1, runs + 1):
-        for window in windows:
-            pair = _pair(
-                workload,
-                Shape(shards=shards, delay="none", seed=_SEED),
-                window,
-                connections,
-                baseline_seconds,
-            )
-            pairs[window].append(pair)
-            say(
-                f"run {number}, window {window}: {pair.per_second:,.0f} commands/s, p99 {pair.p99_ms:.1f} ms; "
-                f"{baseline.COMMAND}: {pair.baseline_per_second:,.0f}/s; ratio {pair.ratio:.2f}"
-            )
-    name = str(file) if file else f"generated: {_USERS} users, {_COMMANDS} commands, seed {_SEED}"
-    rows = [_row(window, measured) for window, measured in pairs.items()]
-    return Outcome(baseline.COMMAND, name, workload.total, shards, rows)
+CASES: Final = (
+    Case("w1", _COURSE, 1, 4, 2.0),
+    Case("w8", _COURSE, 8, 4, 6.0),
+    Case("w64", _COURSE, 64, 4, 10.0),
+    Case("each", _COURSE, 1, None, 1.5),
+    Case("thousand", _THOUSAND, 1, None, 2.0),
+    Case("long", _LONG, 8, 4, 8.0),
+)
 
 
-def _pair(workload: Workload, shape: Shape, window: int, connections: int | None, seconds: int) -> Pair:
-    with throw_away(shape) as stack:
-        url = baseline.prepare(stack.state.admin_url)
-        rate = baseline.transactions_per_second(url, seconds)
-        result = replay_now(workload, stack.state.balancer_address, window=window, connections=connections)
-    return Pair(rate, result.per_second, result.p50_ms, result.p99_ms)
-
-
-def _row(window: int, pairs: list[Pair]) -> Row:
-    return Row(
-        window=window,
-        per_second=median(pair.per_second for pair in pairs),
-        p50_ms=median(pair.p50_ms for pair in pairs),
-        p99_ms=median(pair.p99_ms for pair in pairs),
-        baseline_per_second=median(pair.baseline_per_second for pair in pairs),
-        ratio=median(pair.ratio for pair in pairs),
-        goal=GOALS.get(window),
-        pairs=pairs,
-    )
-
-
-def _main() -> None:
-    parser = argparse.ArgumentParser(prog="daytrade bench replay", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """This benchmark's own options."""
+    parser.add_argument("file", nargs="?", type=Path, help="replayed instead of the course's 100 users")
     parser.add_argument(
-        "file",
-        nargs="?",
-        type=Path,
-        help="workload file; one of the course's size and mix is generated without",
+        "--cases", default=",".join(case.key for case in CASES), help="which, comma-separated: %(default)s"
     )
-    parser.add_argument(
-        "--windows",
-        default=",".join(map(str, WINDOWS)),
-        help="outstanding commands per user, comma-separated",
-    )
-    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--shards", type=int, default=2)
-    parser.add_argument("--connections", type=int, default=4, help="0: one for each user")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
-    options = parser.parse_args()
-    outcome = run(
-        options.file,
-        windows=tuple(map(int, options.windows.split(","))),
-        runs=options.runs,
-        shards=options.shards,
-        connections=options.connections or None,
-    )
-    _show(outcome)
-    if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(outcome)))
-    sys.exit(0 if all(row.reached for row in outcome.rows) else 1)
+    parser.add_argument("--long-commands", type=int, default=1_000_000, help="of the case `long`")
 
 
-def _show(outcome: Outcome) -> None:
-    table = Table("window", "commands/s", "p50 ms", "p99 ms", "pgbench/s", "ratio", "goal")
-    for row in outcome.rows:
-        goal = f"{row.goal:g} {'reached' if row.reached else 'MISSED'}" if row.goal is not None else ""
-        table.add_row(
-            str(row.window), f"{row.per_second:,.0f}", f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}",
-            f"{row.baseline_per_second:,.0f}", f"{row.ratio:.2f}", goal,
+def run(options: argparse.Namespace) -> Findings:
+    """Measures. Raises StackError, ReplayFailed."""
+    cases = [case for case in CASES if case.key in options.cases.split(",")]
+    found: dict[str, list[Pair]] = {case.key: [] for case in cases}
+    loads = _Loads(options.file, options.long_commands)
+    for number in range(1, options.runs + 1):
+        for case in cases:
+            load, commands = loads.get(case.load)
+            shape = Shape(shards=options.shards, delay="none", seed=_loads.SEED)
+            pair = _cases.pair(load, commands, shape, case.window, case.connections)
+            found[case.key].append(pair)
+            print(
+                f"run {number}, {case.title}: {pair.replayed.per_second:,.0f}/s (with DUMPLOG {pair.per_second_with_dump:,.0f}), "
+                f"pgbench {pair.baseline_per_second:,.0f}/s, ratio {pair.ratio:.2f}",
+                flush=True,
+            )
+    measured = [(case, found[case.key]) for case in cases]
+    rows = [row for case, pairs in measured for row in _rows(case, pairs)]
+    names = sorted({loads.get(case.load)[0].name for case in cases})
+    notes = [
+        f"loads: {'; '.join(names)}; {options.shards} shards; medians of {options.runs}",
+        f"baseline: {_baseline.COMMAND}, {_baseline.SECONDS} s on the same Postgres just before each replay",
+        "others' CPU: the most that programs which do not belong to it took of the machine in a replay; over 10 % spoils a run",
+        "the ratio is of the commands' own time; `with DUMPLOG` is what ./daytrade replay calls per second",
+    ]
+    return Findings(rows, [_rates(measured), _costs(measured), _memory(measured)], notes, found)
+
+
+class _Loads:
+    """Made when first needed, then kept."""
+
+    def __init__(self, file: Path | None, long_commands: int) -> None:
+        self._file = file
+        self._long_commands = long_commands
+        self.get = cache(self._make)
+
+    def _make(self, name: str) -> tuple[Load, Workload]:
+        if name == _COURSE:
+            load = _loads.course(self._file)
+        else:
+            load = _loads.crowd(1_000, 200_000 if name == _THOUSAND else self._long_commands)
+        return load, load.commands
+
+
+def _rows(case: Case, pairs: list[Pair]) -> list[Row]:
+    ratio = median_of(pairs, lambda pair: pair.ratio)
+    rate = median_of(pairs, lambda pair: pair.replayed.per_second)
+    rows = [
+        _report.at_least(
+            f"{case.title}: >= {case.goal:g} x pgbench",
+            ratio,
+            case.goal,
+            f"{rate:,.0f}/s",
+            f"{ratio:.2f} x pgbench",
+        )
+    ]
+    if case.load == _LONG:
+        grown = [_growth(pair) for pair in pairs]
+        tier, most = max((each for run in grown for each in run.items()), key=lambda item: item[1][2])
+        rows.append(
+            _report.at_most(
+                f"{case.title}: memory of each tier flat after the first tenth", most[2], 1.0,
+                f"most in {tier}: {most[0]:.0f} -> {most[1]:.0f} MB", f"{most[1] / most[0]:.2f} x first tenth",
+            )
         )  # fmt: skip
-    print(
-        f"{outcome.workload}; {outcome.shards} shards; medians of {len(outcome.rows[0].pairs)}; {describe()}"
+    return rows
+
+
+def _growth(pair: Pair) -> dict[str, tuple[float, float, float]]:
+    """By tier: MB after the first tenth, at the end, and the growth as a share of what is allowed."""
+    first, end = pair.replayed.memory_first_tenth_mb, pair.replayed.memory_end_mb
+    return {
+        tier: (first[tier], end[tier], (end[tier] - first[tier]) / max(_FLAT_MB, (_FLAT - 1) * first[tier]))
+        for tier in end
+        if tier in first
+    }
+
+
+def _rates(measured: list[tuple[Case, list[Pair]]]) -> Grid:
+    columns = [
+        "case",
+        "commands/s",
+        "with DUMPLOG",
+        "pgbench/s",
+        "ratio",
+        "ratio with DUMPLOG",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "others' CPU",
+    ]
+    rows = []
+    for case, pairs in measured:
+        rows.append(
+            [
+                case.title,
+                f"{median_of(pairs, lambda pair: pair.replayed.per_second):,.0f}",
+                f"{median_of(pairs, lambda pair: pair.per_second_with_dump):,.0f}",
+                f"{median_of(pairs, lambda pair: pair.baseline_per_second):,.0f}",
+                f"{median_of(pairs, lambda pair: pair.ratio):.2f}",
+                f"{median_of(pairs, lambda pair: pair.per_second_with_dump / pair.baseline_per_second):.2f}",
+                *(
+                    f"{value:.1f}"
+                    for value in (
+                        median_of(pairs, lambda pair: pair.replayed.p50_ms),
+                        median_of(pairs, lambda pair: pair.replayed.p99_ms),
+                        median_of(pairs, lambda pair: pair.replayed.max_ms),
+                    )
+                ),
+                f"{max(pair.replayed.cost.others_share for pair in pairs):.0%}",
+            ]
+        )
+    return Grid("Rates", columns, rows)
+
+
+def _costs(measured: list[tuple[Case, list[Pair]]]) -> Grid:
+    costs = [(case.title, _cases.cost_us(pair.replayed for pair in pairs)) for case, pairs in measured]
+    return cost_grid("CPU seconds per 100,000 commands", costs)
+
+
+def cost_grid(title: str, costs: list[tuple[str, dict[str, float]]]) -> Grid:
+    """A table of what each case costs by tier, in seconds per 100,000 commands; `costs` in microseconds a command."""
+    tiers = sorted({tier for _, each in costs for tier in each}, key=_place)
+    rows = [[name, *(f"{each.get(tier, 0.0) / 10:.2f}" for tier in tiers)] for name, each in costs]
+    return Grid(title, ["case", *tiers], rows)
+
+
+def _place(tier: str) -> tuple[int, str]:
+    order = [
+        _gauge.GENERATOR,
+        "loadbalancer",
+        "webserver",
+        "transaction",
+        "postgres",
+        "valkey",
+        "quoteserver",
+        "trigger",
+        "total",
+    ]
+    return (order.index(tier) if tier in order else len(order), tier)
+
+
+def _memory(measured: list[tuple[Case, list[Pair]]]) -> Grid:
+    rows = []
+    for case, pairs in measured:
+        growth = [_growth(pair) for pair in pairs]
+        for tier in sorted(growth[0], key=_place):
+            first, end = (median_of(growth, lambda each: each[tier][at]) for at in (0, 1))  # noqa: B023
+            rows.append([case.title, tier, f"{first:.0f}", f"{end:.0f}"])
+    return Grid(
+        "Memory, MB (resident, shared buffers left out)", ["case", "tier", "at 10 %", "at the end"], rows
     )
-    print(f"baseline: {outcome.baseline}, on the same Postgres just before")
-    Console().print(table)
 
 
 if __name__ == "__main__":
-    _main()
+    _report.main("replay", __doc__, add_arguments, run)
