@@ -71,6 +71,19 @@ def test_the_longest_line_fits_and_one_more_byte_does_not() -> None:
         slow.feed(b"x")
 
 
+def test_a_line_that_just_fits_is_not_lost_with_the_one_that_does_not() -> None:
+    decoder = LineDecoder(limit=4)
+    assert decoder.unfinished == 0
+    with pytest.raises(LineTooLong) as told:
+        decoder.feed(b"1\n1234\n12345\n1\n")
+    assert told.value.lines == [b"1", b"1234"]
+
+
+@pytest.mark.parametrize("line", [b"XX", b"a\x0b", b"a\x0c", b"a\x85"])
+def test_nothing_else_is_a_trailing_blank(line: bytes) -> None:
+    assert strip_line(line + b" ") == line
+
+
 @pytest.mark.parametrize("line", [b"BUY,u,A,1", b"BUY,u,A,1\r", b"BUY,u,A,1 \t \r", b"BUY,u,A,1\r\r"])
 def test_carriage_returns_and_trailing_blanks_do_not_count(line: bytes) -> None:
     assert strip_line(line) == b"BUY,u,A,1"
@@ -92,6 +105,10 @@ def test_carriage_returns_and_trailing_blanks_do_not_count(line: bytes) -> None:
         (b"[\xd9\xa1] X", 0, b"X"),
         (b"[] X", 0, b"X"),
         (b"[1 X", 0, b""),
+        (b"[123", 0, b""),
+        (b"[1]\x0bX", 1, b"\x0bX"),
+        (b"[" + b"0" * 61 + b"1] X", 1, b"X"),
+        (b"[" + b"0" * 62 + b"1] X", 0, b""),
         (b"[" + b"1" * 5000 + b"] X", 0, b""),
         (b"ADD,u,1", None, b"ADD,u,1"),
         (b"ADD,u],1", None, b"ADD,u],1"),
@@ -109,6 +126,7 @@ def test_the_number_in_front(line: bytes, number: int | None, body: bytes) -> No
         (b"ADD,u,1", b"u"),
         (b"COMMIT_BUY,u", b"u"),
         (b"ADD,,1", b""),
+        (b",,1", b""),
         (b"ADD", b""),
         (b"", b""),
         (b"A,b,c,d", b"b"),

@@ -227,4 +227,5 @@ def test_long_lives() -> None:
         seen["answered"] += sum(len(person.replies) for person in world.people)
         seen["busy"] += sum(b'"BUSY"' in reply for person in world.people for reply in person.replies)
         seen["sent again"] += sum(line.resent for lines in world.delivered.values() for line in lines)
-    assert min(seen["answered"], seen["busy"], seen["sent again"]) > 100, f"too little happened: {seen}"
+    assert min(seen["answered"], seen["sent again"]) > 1_000, f"too little happened: {seen}"
+    assert seen["busy"] > 10, f"too little happened: {seen}"  # 80 to 300 in ten runs

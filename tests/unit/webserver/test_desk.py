@@ -106,6 +106,32 @@ def test_pings_come_back_as_they_were(office: Office) -> None:
     assert office.link.link_frames() == [(LINK_PING, 77, b"x", b"abc")]
 
 
+def test_a_ping_is_not_the_end_of_a_chunk(office: Office) -> None:
+    office.frames((LINK_PING, 7, b"x", b""), (LINK_LINES, 1, b"s", f"[1] ADD,{USERS[0]},1\n".encode()))
+    assert [r.number for r in office.shards[0].requests()] == [1]
+
+
+def test_the_answer_to_a_line_that_was_sent_again_finds_its_way(office: Office) -> None:
+    office.lines(f"[1] ADD,{USERS[0]},1\n", LINK_RESENT, connection=6)
+    office.say(0, replies(*office.shards[0].requests()))
+    assert office.link.link_frames() == [(LINK_LINES, 6, b"", b"[1] OK {}\n")]
+
+
+def test_tickets_are_given_once(office: Office) -> None:
+    """Also when questions, which take tickets too, come between the lines."""
+    question = (LINK_HIGHEST, 0, b"s", b"")
+    for number in range(1, 9, 2):
+        line = f"[{number}] ADD,{USERS[0]},1\n[{number + 1}] ADD,{USERS[0]},1\n".encode()
+        office.frames(question, question, (LINK_LINES, 1, b"s", line), question)
+    tags: list[int] = []
+    for message in office.shards[0].messages():
+        if isinstance(message, HighestQuery):
+            tags.append(message.tag)
+        elif isinstance(message, Requests):
+            tags += [request.tag for request in message.items]
+    assert len(set(tags)) == len(tags) == 20
+
+
 def test_a_refused_line_goes_to_the_shard_too(office: Office) -> None:
     office.lines(f"[1] ADD,{USERS[0]},x\n[2] FOO,{USERS[0]}\n[3] ADD,{USERS[0]},1\n")
     refusals = [r.refusal.partition(":")[0] for r in office.shards[0].requests()]
@@ -144,10 +170,13 @@ def test_what_no_shard_ever_had_is_busy_in_the_end(office: Office) -> None:
     office.desk.expire(99 + DOWN_DEADLINE_MS)
     assert office.link.take() == []
     office.desk.expire(100 + DOWN_DEADLINE_MS)
-    [(kind, connection, _, text)] = office.link.link_frames()
-    assert (kind, connection) == (LINK_LINES, 1)
+    [(kind, connection, session, text)] = office.link.link_frames()
+    assert (kind, connection, session) == (LINK_LINES, 1, b"")
     assert text.startswith(b"[3] ERR ")
-    assert json.loads(text[8:])["code"] == "BUSY"
+    assert json.loads(text[8:]) == {
+        "code": "BUSY",
+        "message": "the transaction server is down; nothing was done, try again",
+    }
     again = Peer()
     office.desk.shard_up(0, again)
     assert {1, 2} <= {r.number for r in again.requests()} <= {1, 2, 4}
@@ -160,7 +189,7 @@ def test_lines_that_were_sent_again_are_never_busy(office: Office) -> None:
         (LINK_RESENT, 2, b"t", f"[1] ADD,{USERS[0]}x,1\n[2] ADD,{USERS[0]},1\n".encode()),
     )
     office.desk.expire(10 * DOWN_DEADLINE_MS)
-    assert [frame[1] for frame in office.link.link_frames()] == [1]
+    assert [frame[1] for frame in office.link.link_frames()] == [1], "what came before them in the chunk is"
 
 
 def test_the_highest_number_is_that_of_all_shards(office: Office) -> None:

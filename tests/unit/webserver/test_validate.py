@@ -180,6 +180,74 @@ def test_examples(body: bytes, expected: tuple[str, str, str, str, int | None, s
     assert oracle(body.decode()) == expected
 
 
+GOOD = {
+    "ADD": "u,1", "QUOTE": "u,abc", "BUY": "u,abc,1.50", "COMMIT_BUY": "u", "CANCEL_BUY": "u", "SELL": "u,abc,0.01",
+    "COMMIT_SELL": "u", "CANCEL_SELL": "u", "SET_BUY_AMOUNT": "u,abc,2.00", "CANCEL_SET_BUY": "u,abc",
+    "SET_BUY_TRIGGER": "u,abc,3.00", "SET_SELL_AMOUNT": "u,abc,100000000000.00", "SET_SELL_TRIGGER": "u,abc,4.00",
+    "CANCEL_SET_SELL": "u,abc", "DISPLAY_SUMMARY": "u",
+}  # fmt: skip
+
+
+class InAHurry(Validator):
+    """Knows the words of GOOD and has no time for anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        super().examine("s", "[1] QUOTE,u,abc", 1)
+
+    def examine(self, session: str, line: str, tag: int) -> tuple[int, Request]:
+        raise AssertionError(f"{line!r} has only known words")
+
+
+@pytest.mark.parametrize("number", ["[1] ", f"[{MAX_NUMBER}]", "[0010]   "])
+@pytest.mark.parametrize("ending", ["", " ", " \t\r"])
+def test_known_words_are_not_examined_again(number: str, ending: str) -> None:
+    """What makes the web server fast; and the request is the same."""
+    for command, words in GOOD.items():
+        line = f"{number}{command},{words}{ending}"
+        hurried: list[list[Request]] = [[], []]
+        assert InAHurry().read("s", line.encode() + b"\n", 5, hurried) == 6
+        shard, request = Validator(2).examine("s", line, 5)
+        assert hurried[shard] == [request]
+        assert (request.refusal, request.body) == ("", f"{command},{words}")
+    assert GOOD.keys() == ARGUMENTS.keys() - {"DUMPLOG"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "ADD,u,-1.00", "ADD,u,0", "ADD,u,100000000000.01", "ADD,u,1e3", "ADD,u,1.00\x0b", "ADD,u,1.00\xa0", "ADD,u,1 ,",
+        "ADD,u", "ADD,abc,1", "ADD,u,1,1", "BUY,u,abc,-0.01", "BUY,u,ABC,1", "BUY,abc,u,1", "BUY,u,abc", "BUYS,u,abc,1",
+        "QUOTE,u,abc,1", "QUOTE,u,ABC", "QUOTE,u,", "COMMIT_BUY,u,", "COMMIT_BUY,", "DUMPLOG,u,abc", "DUMPLOG,u", "u,u,u", "]",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_seen_among_known_words_too(body: str) -> None:
+    validator = Validator(3)
+    validator.examine("s", "[1] QUOTE,u,abc", 1)
+    for _ in range(2):
+        assert read(body.encode("latin-1"), validator) == read(body.encode("latin-1"))
+    assert answers(read(body.encode("latin-1"), validator)) == oracle(body)
+
+
+@pytest.mark.parametrize(
+    "start", ["", "[0] ", f"[{MAX_NUMBER + 1}] ", "[] ", "[-1] ", "7[1] ", "x] ", "[1", "(1] ", "[1 ] "]
+)
+def test_a_broken_number_is_seen_before_known_words_too(start: str) -> None:
+    validator = Validator(1)
+    validator.examine("s", "[1] QUOTE,u,abc", 1)
+    with pytest.raises(ProtocolError):
+        validator.read("s", f"{start}QUOTE,u,abc\n".encode(), 1, [[]])
+
+
+def test_only_so_many_words_are_remembered() -> None:
+    validator = Validator(1, remembered=2)
+    seen: list[list[Request]] = [[]]
+    for user in ("a", "b", "c", "d", "a", "b"):
+        validator.read("s", f"[1] COMMIT_BUY,{user}\n".encode(), 1, seen)
+        assert len(validator._shard_of_user) <= 2
+    assert [request.user for request in seen[0]] == ["a", "b", "c", "d", "a", "b"]
+
+
 def test_a_chunk_is_spread_over_shards_in_order() -> None:
     batches: list[list[Request]] = [[], []]
     lines = [b"[%d] ADD,u%d,1" % (n, n % 7) for n in range(1, 200)]
