@@ -1,0 +1,74 @@
+"""A short, seeded selection of simulated schedules. The long form: tests/simulation/run.py."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import seams
+from tests.simulation.bugs import BUGS
+from tests.simulation.kept import KEPT
+from tests.simulation.plan import FAULTS
+from tests.simulation.run import outcomes
+from tests.simulation.simulation import run
+
+FIRST, SCHEDULES = 20_261_121, 300
+BUG_SCHEDULES = 250
+"""Within so many schedules each planted bug is found, counted from seed 1."""
+_DIGESTS = """
+from tests.simulation import seams
+from tests.simulation.simulation import run
+with seams.replaced():
+    print([run(seed).digest for seed in range(30)])
+"""
+
+
+def test_nothing_breaks() -> None:
+    counts: Counter[str] = Counter()
+    for outcome in outcomes(range(FIRST, FIRST + SCHEDULES)):
+        assert not outcome.broken, f"seed {outcome.seed}: {outcome.broken}"
+        counts += outcome.counts
+    struck = [what.removeprefix("fault: ") for what in counts if what.startswith("fault: ")]
+    for kind in (
+        "kill",
+        "stall",
+        "cut",
+        "database",
+        "cache",
+        "cache flushed",
+        "clock",
+        "web server taken for dead",
+    ):
+        assert any(what.startswith(kind) for what in struck), f"no {kind} struck"
+    assert counts["trigger fired"] > 20
+    assert len(set(FAULTS)) == 8
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_a_seed_that_found_something(seed: int) -> None:
+    with seams.replaced():
+        outcome = run(seed)
+    assert not outcome.broken, f"{KEPT[seed]}: {outcome.broken}"
+
+
+def test_a_seed_says_everything() -> None:
+    """In another process, with other hashes of strings, the same seeds give the same traces."""
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", _DIGESTS],
+            cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONHASHSEED": hashes}, text=True, check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        for hashes in ("1", "2")
+    ]  # fmt: skip
+    assert found[0] == found[1]
+    assert len(set(found[0].strip("[]\n").split(", "))) == 30
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(name: str) -> None:
+    with BUGS[name]():
+        assert any(outcome.broken for outcome in outcomes(range(1, 1 + BUG_SCHEDULES)))
