@@ -27,7 +27,7 @@ def is_amount(cents: int) -> bool:
 
 def format_cents(cents: int) -> str:
     """`63511.53` for 6351153 cents; always two places, never an exponent."""
-    if cents < 0:
-        return "-" + format_cents(-cents)
-    whole, rest = divmod(cents, 100)
-    return f"{whole}.{rest:02d}"
+    if cents > 99:
+        digits = str(cents)
+        return f"{digits[:-2]}.{digits[-2:]}"
+    return f"0.{cents:02d}" if cents >= 0 else "-" + format_cents(-cents)

@@ -1,6 +1,7 @@
 """How an asyncio tier is run: uvloop, a clean stop on SIGTERM and SIGINT, and no task that dies unseen."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -31,10 +32,22 @@ def _ended(task: "asyncio.Task[Any]") -> None:
         os._exit(70)
 
 
+def calm_garbage_collector() -> None:
+    """To be called once everything is imported, by every process on the path of a command.
+
+    What reference counts do not free is little here, but Python looks for it after every 700 objects: a tenth of a shard's
+    time. Now it looks after 50,000, and never again through what was imported.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 def run(main: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
     """Runs a tier until it is told to stop. `main` gets the settings and the event that is set by SIGTERM or SIGINT."""
     settings = Settings()
     log.configure(settings.name, settings.log_level)
+    calm_garbage_collector()
 
     async def body() -> None:
         stop = asyncio.Event()

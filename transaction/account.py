@@ -81,6 +81,7 @@ class History(Struct, array_like=True):
     """How often each command had which outcome, and the newest commands, oldest first."""
 
     counts: dict[int, int] = msgspec.field(default_factory=dict)
+    """In the order of the keys."""
     recent: list[Recent] = msgspec.field(default_factory=list)
 
     def record(
@@ -90,19 +91,33 @@ class History(Struct, array_like=True):
         command_code = commands.CODES[command]
         outcome = _OUTCOME_CODE[code] if code else 0
         key = command_code * _COUNT_STRIDE + outcome
-        self.counts[key] = self.counts.get(key, 0) + 1
+        counts = self.counts
+        if key in counts:
+            counts[key] += 1
+        else:
+            self.counts = dict(sorted({**counts, key: 1}.items()))
         recent = self.recent
         recent.append(Recent(number, command_code, symbol, cents, outcome, timestamp_ms))
         if len(recent) > HISTORY_LENGTH:
             del recent[0]
 
-    def counts_by_name(self) -> dict[str, dict[str, int]]:
-        """{command: {"OK" or code: count}}."""
-        named: dict[str, dict[str, int]] = {}
-        for key, count in sorted(self.counts.items()):
-            command, outcome = divmod(key, _COUNT_STRIDE)
-            named.setdefault(_COMMAND_NAMES[command], {})[OUTCOMES[outcome]] = count
-        return named
+
+class Shown:
+    """What an account's summary shows of holdings and triggers: texts by key, sorted; the stale ones are out of date."""
+
+    __slots__ = ("holdings", "stale_holdings", "stale_triggers", "triggers")
+
+    def __init__(self, stale_holdings: set[str], stale_triggers: set[tuple[str, int]]) -> None:
+        self.holdings: dict[str, str] = {}
+        self.triggers: dict[tuple[str, int], str] = {}
+        self.stale_holdings = stale_holdings
+        self.stale_triggers = stale_triggers
+
+
+def count_names(key: int) -> tuple[str, str]:
+    """Command and outcome (`OK` or the refusal's code) of a count's key."""
+    command, outcome = divmod(key, _COUNT_STRIDE)
+    return _COMMAND_NAMES[command], OUTCOMES[outcome]
 
 
 def command_name(code: int) -> str:
@@ -131,6 +146,7 @@ class Account:
         "sell_expired",
         "sells",
         "seq",
+        "shown",
         "timestamp_ms",
         "triggers",
         "user",
@@ -155,6 +171,8 @@ class Account:
         self.triggers: dict[tuple[str, int], TriggerOrder] = {}
         """By (symbol, side)."""
         self.history = History()
+        self.shown: Shown | None = None
+        """Made by the first summary (transaction.summary)."""
         self.changed_holdings: set[str] = set()
         self.changed_triggers: set[tuple[str, int]] = set()
 
@@ -173,6 +191,8 @@ class Account:
         assert holding.free >= 0, f"{self.user}: {holding.free} free shares of {symbol}"
         assert holding.reserved >= 0, f"{self.user}: {holding.reserved} reserved shares of {symbol}"
         self.changed_holdings.add(symbol)
+        if self.shown is not None:
+            self.shown.stale_holdings.add(symbol)
 
     def move_cash(self, cash: int, reserved: int) -> None:
         """Adds to cash and to reserved cash (cents); either may be negative, no result may."""
@@ -198,6 +218,8 @@ class Account:
         else:
             self.triggers[symbol, side] = order
         self.changed_triggers.add((symbol, side))
+        if self.shown is not None:
+            self.shown.stale_triggers.add((symbol, side))
 
     def check(self) -> None:
         """Asserts that what is reserved is what pendings and triggers hold (invariants.md, 2)."""
@@ -215,10 +237,20 @@ class Account:
             has, holds = reserved.get(symbol, 0), shares.get(symbol, 0)
             assert has == holds, f"{self.user}: {symbol} {has} reserved, {holds} held"
 
+    def has_pending_before(self, time_ms: int) -> bool:
+        """Whether a pending is older than that. The first is the oldest: an account's timestamps never decrease."""
+        buys, sells = self.buys, self.sells
+        return bool(buys and buys[0].timestamp_ms < time_ms) or bool(
+            sells and sells[0].timestamp_ms < time_ms
+        )
+
     def oldest_pending_ms(self) -> int | None:
         """Timestamp of the pending that expires first; None when nothing is pending."""
-        first = [pendings[0].timestamp_ms for pendings in (self.buys, self.sells) if pendings]
-        return min(first) if first else None
+        buys, sells = self.buys, self.sells
+        if buys and sells:
+            return min(buys[0].timestamp_ms, sells[0].timestamp_ms)
+        first = buys or sells
+        return first[0].timestamp_ms if first else None
 
 
 _history_encoder = msgspec.msgpack.Encoder()

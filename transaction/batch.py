@@ -115,7 +115,7 @@ class Batch:
         request = entry.request
         account = self.accounts[entry.user]
         now_ms = max(self._now_ms, account.timestamp_ms)
-        if account.buys or account.sells:
+        if account.has_pending_before(now_ms - self._pending_life_ms):
             self._expire(account, now_ms)
         if request is None or entry.answered:
             self.decided.append(entry)
@@ -125,7 +125,8 @@ class Batch:
             entry.reply = refusal_reply(refused.code, refused.message)
             self.decided.append(entry)
             return None
-        if (first := self._first.get(entry.key)) is not None:
+        key = entry.session_id, request.number
+        if (first := self._first.get(key)) is not None:
             self._repeat(entry, first, account, now_ms)
             return None
         price = None
@@ -133,11 +134,11 @@ class Batch:
             price = self._price(entry, request, now_ms)
             if price is None and not entry.unpriced:
                 return request.symbol
-        context = Context(request, entry.session_id, now_ms, self._pending_life_ms, price)
+        context = Context(request, key[0], now_ms, self._pending_life_ms, price)
         if entry.repeat:
             entry.reply = decide_again(account, context)
         else:
-            self._first[entry.key] = entry
+            self._first[key] = entry
             outcome = decide(account, context)
             entry.reply = outcome.reply
             again = request.command in c.REPEATABLE and not outcome.audit.error
@@ -150,9 +151,8 @@ class Batch:
 
     def _expire(self, account: Account, now_ms: int) -> None:
         rows = expire(account, now_ms, self._pending_life_ms)
-        if rows:
-            self.rows.extend((row, "", "") for row in rows)
-            self.changed[account.user] = account
+        self.rows.extend((row, "", "") for row in rows)
+        self.changed[account.user] = account
 
     def _price(self, entry: Entry, request: Request, now_ms: int) -> Price | None:
         quote = self._quote(request.symbol, now_ms)

@@ -24,7 +24,12 @@ def text_column(values: Iterable[str]) -> str:
     return SEPARATOR.join(values)
 
 
-def number_column(values: Iterable[int | None]) -> str:
+def number_column(values: Iterable[int]) -> str:
+    """Integers for `string_to_array(..., ',')::bigint[]`."""
+    return ",".join(map(str, values))
+
+
+def optional_column(values: Iterable[int | None]) -> str:
     """Integers for `string_to_array(..., ',', '')::bigint[]`: None becomes NULL."""
     return ",".join(["" if value is None else str(value) for value in values])
 
@@ -72,12 +77,12 @@ def trigger_columns(accounts: Iterable[Account]) -> dict[str, str]:
         "trigger_user": text_column([user for user, _, _, _ in rows]),
         "trigger_symbol": text_column([symbol for _, symbol, _, _ in rows]),
         "trigger_side": number_column([side for _, _, side, _ in rows]),
-        "trigger_amount": number_column([order.amount_cents if order else None for _, _, _, order in rows]),
-        "trigger_price": number_column([order.price_cents if order else None for _, _, _, order in rows]),
-        "trigger_shares": number_column([order.shares if order else None for _, _, _, order in rows]),
-        "trigger_session": number_column([order.session_id if order else None for _, _, _, order in rows]),
-        "trigger_number": number_column([order.number if order else None for _, _, _, order in rows]),
-        "trigger_armed": number_column([order.armed_ms if order else None for _, _, _, order in rows]),
+        "trigger_amount": optional_column([order.amount_cents if order else None for _, _, _, order in rows]),
+        "trigger_price": optional_column([order.price_cents if order else None for _, _, _, order in rows]),
+        "trigger_shares": optional_column([order.shares if order else None for _, _, _, order in rows]),
+        "trigger_session": optional_column([order.session_id if order else None for _, _, _, order in rows]),
+        "trigger_number": optional_column([order.number if order else None for _, _, _, order in rows]),
+        "trigger_armed": optional_column([order.armed_ms if order else None for _, _, _, order in rows]),
     }
 
 
@@ -91,8 +96,8 @@ _AUDIT_COLUMNS: Final[dict[str, Callable[[Iterable[Any]], str]]] = {
     "row_command": number_column,
     "row_symbol": text_column,
     "row_filename": text_column,
-    "row_funds": number_column,
-    "row_price": number_column,
+    "row_funds": optional_column,
+    "row_price": optional_column,
     "row_added": number_column,
     "row_removed": number_column,
     "row_error": text_column,

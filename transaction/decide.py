@@ -119,20 +119,20 @@ def decide(account: Account, context: Context) -> Outcome:
         )
     price = context.price
     audit = AuditRow(
-        timestamp_ms=context.now_ms,
-        user=request.user,
-        seq=account.seq,
-        kind=KIND_COMMAND,
-        session_id=context.session_id,
-        number=request.number,
-        command=c.CODES[request.command],
-        symbol=request.symbol,
-        filename=request.filename,
-        funds_cents=request.cents,
-        price_cents=price.cents if price and not price.own_hit else None,
-        added_cents=effect.added_cents,
-        removed_cents=effect.removed_cents,
-        error=error,
+        context.now_ms,
+        request.user,
+        account.seq,
+        KIND_COMMAND,
+        context.session_id,
+        request.number,
+        c.CODES[request.command],
+        request.symbol,
+        request.filename,
+        request.cents,
+        price.cents if price and not price.own_hit else None,
+        effect.added_cents,
+        effect.removed_cents,
+        error,
     )
     return Outcome(reply, audit)
 

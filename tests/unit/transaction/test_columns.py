@@ -12,7 +12,7 @@ from transaction.columns import (
     SEPARATOR,
     account_columns,
     holding_columns,
-    number_column,
+    optional_column,
     row_columns,
     text_column,
     trigger_columns,
@@ -28,8 +28,8 @@ def test_a_text_column_splits_into_what_went_in(values: list[str]) -> None:
 
 
 @given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1))
-def test_a_number_column_splits_into_what_went_in(values: list[int | None]) -> None:
-    assert [int(part) if part else None for part in number_column(values).split(",")] == values
+def test_a_optional_column_splits_into_what_went_in(values: list[int | None]) -> None:
+    assert [int(part) if part else None for part in optional_column(values).split(",")] == values
 
 
 def some_account(user: str) -> Account:
@@ -45,6 +45,14 @@ def test_accounts_stand_in_the_order_in_which_every_writer_locks_them() -> None:
     assert columns["account_user"].split(SEPARATOR) == ["Zoe", "_", "ann", "ann-1", "ann.2", "bob"]
     assert columns["account_expired"] == "3,3,3,3,3,3"
     assert {len(text.split(SEPARATOR)) for name, text in columns.items() if SEPARATOR in text} == {6}
+
+
+def test_which_side_expired_is_one_bit_each() -> None:
+    """db/migrations: 1 for the buys, 2 for the sells."""
+    accounts = [Account(user) for user in "abcd"]
+    for number, account in enumerate(accounts):
+        account.buy_expired, account.sell_expired = number in {1, 3}, number in {2, 3}
+    assert account_columns(accounts)["account_expired"] == "0,1,2,3"
 
 
 def test_only_what_changed_is_written() -> None:

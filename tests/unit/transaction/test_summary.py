@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from core.limits import MAX_PENDINGS_SHOWN
 from tests.unit.transaction.desk import START_MS, Desk, pending
-from transaction.account import Account
+from transaction.account import BUY_SIDE, SELL_SIDE, Account
 from transaction.summary import summary
 
 
@@ -81,3 +84,29 @@ def test_a_stranger_has_nothing() -> None:
         {},
         {"counts": {}, "newest": []},
     )
+
+
+FORMS = (
+    "ADD,ann,90.00", "BUY,ann,{s},{a}", "BUY,ann,{s},{a}", "COMMIT_BUY,ann", "COMMIT_BUY,ann",
+    "SELL,ann,{s},{a}", "COMMIT_SELL,ann",
+    "SET_BUY_AMOUNT,ann,{s},{a}", "SET_BUY_TRIGGER,ann,{s},1.00", "CANCEL_SET_BUY,ann,{s}", "SET_SELL_AMOUNT,ann,{s},{a}",
+    "SET_SELL_TRIGGER,ann,{s},1.00", "CANCEL_SET_SELL,ann,{s}", "DISPLAY_SUMMARY,ann", "DISPLAY_SUMMARY,ann",
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(FORMS), st.sampled_from("CAB"), st.integers(1, 20))))
+def test_what_was_shown_before_does_not_linger(done: list[tuple[str, str, int]]) -> None:
+    """However many summaries came before, one shows what the first summary of the same account would; keys are sorted."""
+    desk = Desk()
+    for form, symbol, dollars in [("ADD,ann,900.00", "A", 1), *done]:
+        desk.do(form.format(s=symbol, a=f"{dollars}.00"), 100)
+    again = summary(desk.account)
+    desk.account.shown = None
+    assert again == summary(desk.account)
+    fields = shown(desk.account)
+    assert list(fields["holdings"]) == sorted(
+        symbol for symbol, held in desk.account.holdings.items() if held.free or held.reserved
+    )
+    sides = {"buy": BUY_SIDE, "sell": SELL_SIDE}
+    keys = [(one["symbol"], sides[one["side"]]) for one in fields["triggers"]]
+    assert keys == sorted(desk.account.triggers)
