@@ -15,7 +15,7 @@ from grader.findings import Findings
 from grader.happenings import judge_end, judge_expiry, judge_fire
 from grader.hits import Hit
 from grader.reader import BrokenXml, chunks, open_log
-from grader.report import HIT_COST_CENTS, Figures, Report, view
+from grader.report import HIT_COST_CENTS, MAX_SHOWN, Figures, Report, view
 from grader.scanner import scan
 from grader.schema import parse
 from grader.units import COMMAND, EXPIRY, Assembler
@@ -30,13 +30,14 @@ def check_log(
     workload: Path | None = None,
     quote_life_ms: int = QUOTE_LIFE_MS,
     pending_life_ms: int = PENDING_LIFE_MS,
+    shown: int = MAX_SHOWN,
 ) -> Report:
-    """Grades the log file (plain or gzip), against the workload file when there is one.
+    """Grades the log file (plain or gzip), against the workload file when there is one; keeps `shown` violations of a rule.
 
     Whatever the log holds is graded; raises OSError when one of the files cannot be read.
     """
     held = Workload(read_lines(workload)) if workload is not None else None
-    grading = Grading(held, quote_life_ms, pending_life_ms)
+    grading = Grading(held, quote_life_ms, pending_life_ms, shown)
     with open_log(log) as file:
         try:
             for batch in scan(chunks(file)):
@@ -54,8 +55,9 @@ class Grading:
         workload: Workload | None = None,
         quote_life_ms: int = QUOTE_LIFE_MS,
         pending_life_ms: int = PENDING_LIFE_MS,
+        shown: int = MAX_SHOWN,
     ) -> None:
-        self.findings = Findings()
+        self.findings = Findings(shown)
         self._book = Casebook(self.findings, quote_life_ms, pending_life_ms, workload)
         self._assembler = Assembler(self.findings)
         self._hits: list[Hit] = []

@@ -12,7 +12,9 @@ MAX_USER_CHARS: Final = 80
 class Findings:
     """Violations, warnings and undecided things so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: int = MAX_SHOWN) -> None:
+        """`shown`: how many of each rule are kept."""
+        self._shown = shown
         self._kept: dict[str, list[Violation]] = {}
         self.counts: dict[str, int] = {}
         self._first_line: dict[str, int] = {}
@@ -61,7 +63,7 @@ class Findings:
         rule = violation.rule
         self.counts[rule] = self.counts.get(rule, 0) + 1
         kept = self._kept.setdefault(rule, [])
-        if len(kept) < MAX_SHOWN:
+        if len(kept) < self._shown:
             kept.append(violation)
 
     def _of(self, rules: list[str]) -> tuple[list[Violation], dict[str, int]]:

@@ -18,16 +18,21 @@ _QUOTE_HIT: Final = 2
 
 def count(now: State) -> int:
     """Hits so far of the quote server that this stack uses. Raises StackError when it cannot be asked."""
-    return _simulated(now.quote_control) if now.quote_control else _recorded(now.audit_url)
+    return _told(now.quote_control, "hits") if now.quote_control else _recorded(now.audit_url)
 
 
-def _simulated(control: str) -> int:
+def open_requests(now: State) -> int:
+    """Connections to the simulated quote server at this moment. Raises StackError when it cannot be asked."""
+    return _told(now.quote_control, "open") if now.quote_control else 0
+
+
+def _told(control: str, what: str) -> int:
     try:
         with (
             socket.create_connection(Address.parse(control), _SECONDS) as connection,
             connection.makefile("rb") as file,
         ):
-            return int(json.loads(file.read())["hits"])
+            return int(json.loads(file.read())[what])
     except OSError as error:
         raise StackError(
             f"The quote server does not tell its hits at {control}, look whether it runs: {error}"

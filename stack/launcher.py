@@ -46,15 +46,17 @@ class Stack:
 
 
 @contextlib.contextmanager
-def throw_away(shape: Shape, environ: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def throw_away(
+    shape: Shape, environ: Mapping[str, str] | None = None, directory: Path | None = None
+) -> Iterator[Stack]:
     """A stack with empty data for the length of a `with`. What DUMPLOG wrote goes too, unless DAYTRADE_LOG_DIR is elsewhere.
 
     Its folder goes with it, but stays when something went wrong: the error says where.
 
-    `environ` (ours, unless given) is what the tiers see besides their own settings. Raises StackError, also when it did not
-    stop cleanly.
+    `environ` (ours, unless given) is what the tiers see besides their own settings; `directory` an empty folder that is there
+    already, instead of one in the system's temporary folder. Raises StackError, also when it did not stop cleanly.
     """
-    directory = Path(tempfile.mkdtemp(prefix="daytrade-"))
+    directory = directory or Path(tempfile.mkdtemp(prefix="daytrade-"))
     launch = Launch(
         argv=_argv(directory, shape, "--fresh"),
         log=directory / "supervisor.log",

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from core.errors import Unavailable
-from stack.cli import demo, grade, quality, quoteserver, replay, running, workloads
+from stack.cli import chaos, demo, grade, quality, quoteserver, replay, running, workloads
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("replay")(replay.replay)
 workload_app.command("generate")(workloads.generate)
 log_app.command("check")(grade.log_check)
 app.command("check")(grade.check)
+app.command("chaos")(chaos.chaos)
 app.command(
     "quoteserver",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},

@@ -11,7 +11,7 @@ from grader.report import AccountView, Report
 from stack import hits
 from stack.topology import Shape
 from tests.e2e.conftest import SHARED, course_file, running
-from tests.e2e.ledger import accounts, still
+from faults.accounts import accounts, still
 from workload.driver import load, replay_now
 
 FILES = {"user1": 1, "user2": 20, "user10": 50, "user45": 100, "user100": 981}

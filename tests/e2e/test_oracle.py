@@ -20,7 +20,7 @@ from grader.report import AccountView
 from stack.launcher import Stack
 from stack.topology import Shape
 from tests.e2e.conftest import running
-from tests.e2e.ledger import accounts
+from faults.accounts import accounts
 from workload.driver import load, replay_now
 from workload.generate import generate
 
