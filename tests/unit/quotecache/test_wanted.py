@@ -93,3 +93,13 @@ def test_the_first_asker_stays() -> None:
     want = wanted.fly("A")
     assert want is not None
     assert (want.asker.user, want.deadline_ms) == ("ann", 10)
+
+
+def test_time_is_over_at_the_deadline_itself() -> None:
+    """`next_ms` names that moment, so there must be something to do then."""
+    wanted = Wanted()
+    wanted.add(asker("A"), 0, 10)
+    wanted.ask_again("A", 50)
+    assert wanted.next_ms() == 10
+    assert wanted.expired(9) == []
+    assert wanted.expired(10) == ["A"]

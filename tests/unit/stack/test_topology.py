@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.settings import Address, Settings
 from stack import topology
-from stack.topology import BALANCER, QUOTE_SERVER, Shape, Surroundings
+from stack.topology import BALANCER, QUOTE_SERVER, Shape, Surroundings, Tier
 
 AROUND = Surroundings(
     transaction_url="postgresql://t@db/x",
@@ -72,3 +72,65 @@ def test_a_quote_server_that_runs_already_is_not_simulated() -> None:
     tiers = plan(Shape(), around)
     assert QUOTE_SERVER not in [tier.name for tier in tiers]
     assert tiers[0].env["DAYTRADE_QUOTE_SERVER"] == "quotes.example:4444"
+
+
+def test_the_smallest_system_word_for_word() -> None:
+    """Names, programs, arguments, addresses, environment and what each waits for."""
+    shape = Shape(1, 1, 1, "fixed:5", "hash", seed=9, fault="hang:0.1", record="/hits")
+    [quotes, shard, trigger, web, balancer] = plan(shape)
+    assert topology.names(shape) == [
+        "quoteserver", "quoteserver-control", "transaction-0", "trigger-0", "webserver-0", "loadbalancer",
+    ]  # fmt: skip
+    arguments = "--delay fixed:5 --price hash --control-port 20001 --seed 9 --fault hang:0.1 --record /hits"
+    own = {"DAYTRADE_NAME": "quoteserver", "DAYTRADE_LISTEN": "127.0.0.1:20000"}
+    assert quotes == Tier("quoteserver", "quotecache.legacy", tuple(arguments.split()), at(0), own, ())
+    prices = {
+        "DAYTRADE_REDIS_URL": "redis://cache/0",
+        "DAYTRADE_REDIS_PASSWORD_FILE": "/secret",
+        "DAYTRADE_QUOTE_SERVER": "127.0.0.1:20000",
+    }
+    own = prices | {
+        "DAYTRADE_NAME": "transaction-0",
+        "DAYTRADE_LISTEN": "127.0.0.1:20002",
+        "DAYTRADE_SHARD": "0",
+        "DAYTRADE_SHARD_COUNT": "1",
+        "DAYTRADE_DATABASE_URL": "postgresql://t@db/x",
+        "DAYTRADE_LOG_DIR": "/logs",
+    }
+    assert shard == Tier("transaction-0", "transaction", (), at(2), own, ("quoteserver",))
+    own = prices | {
+        "DAYTRADE_NAME": "trigger-0",
+        "DAYTRADE_LISTEN": "127.0.0.1:20003",
+        "DAYTRADE_DATABASE_URL": "postgresql://g@db/x",
+    }
+    assert trigger == Tier("trigger-0", "trigger", (), at(3), own, ("quoteserver",))
+    own = {
+        "DAYTRADE_NAME": "webserver-0",
+        "DAYTRADE_LISTEN": "127.0.0.1:20004",
+        "DAYTRADE_SHARDS": "127.0.0.1:20002",
+    }
+    assert web == Tier("webserver-0", "webserver", (), at(4), own, ("transaction-0",))
+    own = {
+        "DAYTRADE_NAME": "loadbalancer",
+        "DAYTRADE_LISTEN": "127.0.0.1:20005",
+        "DAYTRADE_WEB_SERVERS": "127.0.0.1:20004",
+    }
+    assert balancer == Tier("loadbalancer", "loadbalancer", (), at(5), own, ("webserver-0",))
+
+
+def at(index: int) -> Address:
+    return Address(("127.0.0.1", 20_000 + index))
+
+
+def test_nothing_is_told_that_is_not_there() -> None:
+    """No seed, fault, record or password; a quote server that runs already needs no start; all may listen everywhere."""
+    around = Surroundings("a", "b", "c", None, Path("/l"), Address(("quotes.example", 4444)), bind="0.0.0.0")
+    shard, trigger, web, balancer = plan(Shape(1, 1, 1), around)
+    assert shard.needs == trigger.needs == ()
+    assert "DAYTRADE_REDIS_PASSWORD_FILE" not in shard.env
+    assert [tier.env["DAYTRADE_LISTEN"] for tier in (shard, trigger, web, balancer)] == [
+        f"0.0.0.0:{20_000 + place}" for place in range(4)
+    ]
+    assert balancer.env["DAYTRADE_WEB_SERVERS"] == str(web.address)
+    quotes = plan(Shape())[0]
+    assert quotes.arguments == ("--delay", "measured", "--price", "walk", "--control-port", "20001")

@@ -26,6 +26,25 @@ def test_the_highest_of_an_untouched_session_is_what_the_database_had() -> None:
     assert session.highest == 100
 
 
+def test_a_session_keeps_its_number_in_the_database() -> None:
+    sessions = Sessions()
+    session = sessions.put("a", 5, 9)
+    assert sessions.get("a") is session
+    assert (session.session_id, session.floor) == (5, 9)
+    session.remember(9)
+    assert session.remembered == 0, "it may be known anyway"
+
+
+def test_half_is_forgotten_when_one_too_many_comes_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_NUMBERS", 10)
+    session = Sessions().put("a", 1, 0)
+    for number in range(1, 11):
+        session.remember(number)
+    assert (session.remembered, session.floor) == (10, 0)
+    session.remember(11)
+    assert (session.remembered, session.floor) == (5, 6)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_forgetting_never_turns_a_yes_into_a_no(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"seed {seed}")

@@ -56,3 +56,9 @@ def test_it_never_shows_less_than_is_armed_and_exactly_that_once_replaced(
     assert picture.symbols() == []
     picture.replace(reaches(left))
     assert picture.is_reached(symbol, price) == fired
+
+
+def test_a_symbol_that_was_never_armed_may_be_replaced_by_nothing() -> None:
+    picture = Picture()
+    picture.replace([("ABC", None, None)])
+    assert picture.symbols() == []

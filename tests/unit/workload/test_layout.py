@@ -53,6 +53,10 @@ def test_malformed_lines_are_all_counted_and_some_are_kept() -> None:
     workload = laid_out(b"FOO\n" * (MAX_MALFORMED_KEPT + 5) + b"ADD,u,1\n")
     assert workload.malformed_count == MAX_MALFORMED_KEPT + 5
     assert len(workload.malformed) == MAX_MALFORMED_KEPT
+    assert {(each.reason, each.excerpt) for each in workload.malformed} == {
+        ("none of the 16 commands", "FOO")
+    }
+    assert [each.line_number for each in workload.malformed] == list(range(1, MAX_MALFORMED_KEPT + 1))
     assert workload.total == 1
 
 

@@ -94,6 +94,19 @@ def test_malformed_lines_are_reported_and_not_sent(line: bytes, reason: str) -> 
     assert item.excerpt.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("line", "excerpt"),
+    [
+        (b"FOO,u\x00\xff", "FOO,u\\x00\\xff"),
+        (b"F" * 60, "F" * 60),
+        (b"F" * 61, "F" * 60 + "…"),
+        (b"\\\x0a'", "\\\\\\n'"),
+    ],
+)
+def test_the_excerpt_of_a_malformed_line(line: bytes, excerpt: str) -> None:
+    assert parse_line(7, line) == Malformed(7, "none of the 16 commands", excerpt)
+
+
 @pytest.mark.parametrize("argument", [b"\x00", b"\xff\xfe", b"-5.00", b"1e9", b"[", b"" * 3])
 def test_wrong_arguments_are_for_the_server_to_answer(argument: bytes) -> None:
     item = parse_line(1, b"[1] ADD,u," + argument)

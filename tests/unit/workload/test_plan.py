@@ -158,6 +158,30 @@ def test_a_chunk_is_bounded() -> None:
     assert b"".join(chunks).count(b"\n") == 100
 
 
+def test_a_chunk_ends_with_the_user_that_fills_it() -> None:
+    """Lines of 12 bytes."""
+    for max_bytes, lines in ((1, 1), (12, 1), (13, 2), (24, 2), (25, 3)):
+        plan = Plan(lay_out(parse([b"ADD,u,1\nADD,v,1\nADD,w,1\n"])), window=1, lanes=1)
+        assert plan.take(0, 1, max_bytes).count(b"\n") == lines, max_bytes
+
+
+def test_how_many_users_wait_to_send_again() -> None:
+    """What the driver's pause depends on."""
+    text = b"".join(b"ADD,%b,1\n" % user for user in (b"u", b"v", b"w", b"u"))
+    plan = Plan(lay_out(parse([text])), window=2, lanes=1)
+    plan.take(0, 1)
+    assert plan.answered(0, [(b"1", b"BUSY")], 2) == []
+    assert plan.refused_users == 0, "another line of u is outstanding"
+    plan.answered(0, [(b"2", b"BUSY"), (b"3", b"BUSY"), (b"4", b"BUSY")], 3)
+    assert plan.refused_users == 3
+    assert plan.retry(0) == b"[2] ADD,v,1\n[3] ADD,w,1\n[1] ADD,u,1\n[4] ADD,u,1\n"
+    assert plan.refused_users == 0
+    assert plan.answered(0, [(b"2", b""), (b"4", b"BUSY"), (b"1", b"")], 9) == [8, 8], (
+        "since it was first sent"
+    )
+    assert plan.refused_users == 1
+
+
 @pytest.mark.parametrize("number", [b"0", b"1", b"99"])
 def test_a_reply_to_nothing_is_told(number: bytes) -> None:
     plan = Plan(lay_out(parse([b"ADD,u,1\nADD,u,2\n"])), window=2, lanes=1)
@@ -166,6 +190,7 @@ def test_a_reply_to_nothing_is_told(number: bytes) -> None:
     with pytest.raises(Unexpected) as caught:
         plan.answered(0, [(number, b"")], 3)
     assert caught.value.digits == number
+    assert f"[{number.decode()}]" in str(caught.value)
 
 
 def test_no_lines_at_all() -> None:

@@ -82,6 +82,20 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert len(replies) == lines.count(b"\n")
 
 
+def test_replies_may_come_together_with_the_opening() -> None:
+    decoder = ReplyDecoder()
+    assert decoder.is_open is False
+    found = decoder.feed(b"SESSION OK\r\n[1] OK {}\n[2] OK {}\n[3")
+    assert found == ([(b"1", b""), (b"2", b"")], b"[1] OK {}\n[2] OK {}\n")
+    assert decoder.is_open is True
+
+
+def test_garbage_is_shown_by_its_beginning() -> None:
+    with pytest.raises(ProtocolError) as told:
+        opened().feed(b"g" * 300 + b"\n")
+    assert str(told.value) == "not a reply: '" + "g" * 200 + "'"
+
+
 @pytest.mark.parametrize("first", [b"[0] ERR {}\n", b"[1] OK {}\n", b"\n"])
 def test_the_session_must_be_opened_first(first: bytes) -> None:
     with pytest.raises(ProtocolError, match="session was not opened"):

@@ -28,13 +28,23 @@ def test_a_delay_depends_on_seed_symbol_and_place_only() -> None:
     assert [one("A", k) for k in range(1, 30)] != [again("A", k) for k in range(1, 30)]
 
 
+def test_a_seed_means_the_same_delays_for_ever() -> None:
+    """Measurements that name their seed can be done again."""
+    delay = parse_delay("measured", seed=20_261_121)
+    assert [delay("ABC", k) for k in range(1, 13)] == [
+        2019, 16, 11, 21, 1009, 25, 1021, 22, 19, 14, 10, 2017,
+    ]  # fmt: skip
+    assert [delay(symbol, 1) for symbol in "ABCDEF"] == [17, 24, 15, 24, 1025, 9]
+
+
 def test_none_and_fixed() -> None:
     assert parse_delay("none", 1)("A", 1) == 0
     assert parse_delay("fixed:250", 1)("A", 9) == 250
+    assert parse_delay("fixed:60000", 1)("A", 1) == 60_000
 
 
 @pytest.mark.parametrize(
-    "text", ["", "slow", "fixed", "fixed:", "fixed:-1", "fixed:1.5", "fixed:60001", "none:1"]
+    "text", ["", "slow", "fixed", "fixed:", "fixed:-1", "fixed:1.5", "fixed:60001", "fixed:1:2", "none:1"]
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not none, measured or fixed:MS"):

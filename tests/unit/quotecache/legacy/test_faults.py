@@ -25,6 +25,44 @@ def test_the_same_seed_fails_the_same_requests() -> None:
     assert {one.draw("ABC", k) for k in range(1, 99)} == set(KINDS)
 
 
+def test_a_seed_means_the_same_faults_for_ever() -> None:
+    """Measurements that name their seed can be done again."""
+    faults = Faults.parse("garbage:0.2,hang:0.2,refuse:0.1", seed=7)
+    names = {None: "-", "garbage": "g", "hang": "h", "refuse": "r"}
+    assert "".join(names[faults.draw("ABC", k)] for k in range(1, 16)) == "-g-grg-h--r--r-"
+    reply = b"63511.53,ABC,ann,1167631200000,key=\n"
+    assert [len(faults.cut(reply, "ABC", k)) for k in range(1, 6)] == [27, 7, 25, 31, 34]
+    assert [faults.garbage(reply, "ABC", k) for k in range(2, 8)] == [
+        b"1e2,ABC,ann,1167631200000,key=\n",
+        b"63511.53,ABC,ann,1167631200000\n",
+        b"63511.53,?ABC,ann,1167631200000,key=\n",
+        b"63511.53,?ABC,ann,1167631200000,key=\n",
+        b"63511.53,ABC,annx,1167631200000,key=\n",
+        b"-63511.53,ABC,ann,1167631200000,key=\n",
+    ]
+
+
+def test_every_kind_of_garbage_comes() -> None:
+    """One for each rule of quote-server.md that makes a reply no hit, and nothing besides what is said there."""
+    faults = Faults.parse("garbage:1", seed=1)
+    reply = b"63511.53,ABC,ann,1167631200000,key=\n"
+    assert {faults.garbage(reply, "ABC", k) for k in range(1, 300)} == {
+        b"\x00\xff\x8b\x1f" * 20 + b"\n",
+        b"\n",
+        b"<html><body>503 Service Unavailable</body></html>\n",
+        b"-63511.53,ABC,ann,1167631200000,key=\n",
+        b"0.00,ABC,ann,1167631200000,key=\n",
+        b"63511.535,ABC,ann,1167631200000,key=\n",
+        b"1e2,ABC,ann,1167631200000,key=\n",
+        b"63511.53,?ABC,ann,1167631200000,key=\n",
+        b"63511.53,ABC,annx,1167631200000,key=\n",
+        b"0.00,ABC,NA,1167631200000,key=\n",
+        b"63511.53,ABC,ann,yesterday,key=\n",
+        b"63511.53,ABC,ann,1167631200000\n",
+        b"7" * 5_000,
+    }
+
+
 def test_no_faults_by_default() -> None:
     assert Faults.parse("", 1).draw("ABC", 1) is None
 
@@ -35,6 +73,13 @@ def test_no_faults_by_default() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Faults.parse(text, 1)
+
+
+def test_rates_may_fill_everything_and_blanks_may_stand_between() -> None:
+    faults = Faults.parse("hang:0.4, cut:0.3, drip:0.3", 1)
+    assert None not in {faults.draw("ABC", k) for k in range(1, 200)}
+    assert Faults.parse("hang:1", 1).draw("ABC", 1) == "hang"
+    assert Faults.parse("hang:0", 1).draw("ABC", 1) is None
 
 
 def test_rates_over_one_are_refused() -> None:
