@@ -128,13 +128,14 @@ MAX_QUOTE_BATCH = 500
 QUOTE_ASK_AGAIN_MS = 1_000
 """A symbol that another process is fetching is asked for again after this long, should its message have been lost."""
 
-QUOTE_RENEW_MS = 400
+QUOTE_RENEW_MS = 100
 """How often a process renews the single-flight locks it holds."""
 
-QUOTE_EMPTIED_PAUSE_MS = 1_000
-"""After the cache lost its content nobody wins a lock for this long: the holders put theirs back first."""
+QUOTE_EMPTIED_PAUSE_MS = 400
+"""After the cache lost its content nobody wins a lock for this long: the holders put theirs back first. Part of the second
+in which a killed cache is of use again."""
 
-VALKEY_RETRY_MS = 250
+VALKEY_RETRY_MS = 50
 """Between two attempts to reach the cache while it is away."""
 
 QUOTE_STOP_MS = 5_000

@@ -139,9 +139,12 @@ class QuoteCache:
             return
         quotes: list[Quote] = []
         departing: list[Want] = []
+        undecided: list[str] = []
         for symbol, answer in zip(symbols, answers, strict=True):
             if isinstance(answer, Quote):
                 quotes.append(answer)
+            elif answer is None:
+                undecided.append(symbol)
             elif answer:
                 if want := self._wanted.fly(symbol):
                     departing.append(want)
@@ -150,6 +153,7 @@ class QuoteCache:
         self._ask_again(
             [s for s in symbols if s not in {w.asker.symbol for w in departing}], QUOTE_ASK_AGAIN_MS
         )
+        self._ask_again(undecided, VALKEY_RETRY_MS)
         if quotes:
             self._usable(quotes)
         if departing:

@@ -24,6 +24,8 @@ from quotecache.wanted import Want
 
 _STORE_RETRY_S: Final = 0.1
 """Between two attempts to reach the database while it is away."""
+_STOP_SHARE_MS: Final = 500
+"""So long a clean stop tries to give up the locks; those left behind end by themselves."""
 
 
 class Store(Protocol):
@@ -87,7 +89,7 @@ class Flights:
         self._stopping = True
         self._source.close()
         await self._until(lambda: not self._aloft and not self._hits, QUOTE_STOP_MS)
-        await self._until(lambda: not self._held, 2 * VALKEY_RETRY_MS)
+        await self._until(lambda: not self._held, _STOP_SHARE_MS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

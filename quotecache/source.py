@@ -18,8 +18,9 @@ from core.settings import Address
 from quotecache.protocol import Answer, parse_reply, request_line
 
 _FIRST_PAUSE_MS: Final = 50
-_LONGEST_PAUSE_MS: Final = 1_000
-"""Pauses between attempts double from the first to the longest, each cut by chance to between half and all of it."""
+_LONGEST_PAUSE_MS: Final = 300
+"""Pauses between attempts double from the first to the longest, each cut by chance to between half and all of it. The
+longest is short because a quote server that died is of use again within 2 s (invariants), and its start takes most of them."""
 
 _LAST_LOOK_MS: Final = 100
 """The end of an attempt's time. A process that was stopped for longer than the attempt may take finds its timer run out

@@ -28,6 +28,8 @@ from quotecache.freshness import Quote, remaining_ms
 
 _ERA: Final = "quote-era"
 _PAUSE: Final = "quote-pause"
+_STANDING: Final[dict[int, bool | None]] = {1: True, 0: False, -1: None}
+"""What ask.lua answers for a symbol without a quote."""
 _ANSWER_S: Final = 2
 _CONNECT_S: Final = 1
 
@@ -65,8 +67,11 @@ class SharedQuotes:
             redis.register_script(_script(n)) for n in ("ask", "hold", "share")
         )
 
-    async def ask(self, symbols: Sequence[str], now_ms: int) -> list[Quote | bool]:
-        """For each symbol a fresh quote; or True: we are to fetch it now; or False: somebody else is fetching it."""
+    async def ask(self, symbols: Sequence[str], now_ms: int) -> list[Quote | bool | None]:
+        """For each symbol a fresh quote; or True: we are to fetch it now; or False: somebody else is fetching it.
+
+        None: all was lost a moment ago, so whoever is fetching it has to say so first; to be asked again very soon.
+        """
         known = "1" if self._known else "0"
         arguments: list[_Value] = [
             self._token,
@@ -78,7 +83,7 @@ class SharedQuotes:
         ]
         answers = await self._call(self._ask, lambda: [_ERA, _PAUSE, *_pairs(symbols)], arguments)
         self._known = True
-        return [_decode_one(answer) if isinstance(answer, bytes) else answer == 1 for answer in answers]
+        return [_decode_one(answer) if isinstance(answer, bytes) else _STANDING[answer] for answer in answers]
 
     async def hold(self, held: Set[str]) -> None:
         """Renews our locks of these symbols, and puts them back where they were lost.

@@ -3,7 +3,8 @@
 -- KEYS: era, pause, then quote key and lock key of each symbol.
 -- ARGV: our token, life of a lock in ms, our clock in ms, life of a quote in ms, length of a pause in ms,
 --       '1' when we have been here before.
--- Answers for each symbol: the quote as it was stored; 1 when the lock is ours now; 0 when somebody else is fetching.
+-- Answers for each symbol: the quote as it was stored; 1 when the lock is ours now; 0 when somebody else is fetching;
+-- -1 during a pause, when nobody seems to.
 --
 -- The era key is missing after a restart or FLUSHALL, and with it the locks of those who are still fetching. Who notices
 -- starts a pause, in which nobody wins a lock and the holders put theirs back (hold.lua). A newcomer starts none: on an
@@ -25,7 +26,9 @@ for i = 3, #KEYS, 2 do
         local owner = redis.call('GET', KEYS[i + 1])
         if owner == token then
             answer = 1 -- an earlier answer to us was lost
-        elseif not owner and not paused then
+        elseif not owner and paused then
+            answer = -1
+        elseif not owner then
             redis.call('SET', KEYS[i + 1], token, 'PX', lock_ms)
             answer = 1
         end
