@@ -55,4 +55,6 @@ def test_the_field_the_user_and_the_cost_of_a_line() -> None:
     assert field_of(b"[1] COMMIT_BUY,u ") == b"u "
     assert field_of(b"[1] QUOTE") == b""
     assert user_of(b"u \r") == b"u"
+    assert user_of(b"XX\x0b") == b"XX\x0b"
+    assert user_of(b"XX") == b"XX"
     assert cost(b"12345") > 5

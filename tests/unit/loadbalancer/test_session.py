@@ -66,6 +66,11 @@ def test_connections_share_a_named_session_and_it_is_remembered_for_a_while() ->
     again = sessions.open(b"s")
     assert (again.highest, again.known) == (7, True)
     sessions.close(again, one)
+    for name in (b"a", b"b"):
+        sessions.close(sessions.open(name), one)
+    again = sessions.open(b"s")
+    assert (again.highest, again.known) == (7, True), "three are remembered"
+    sessions.close(again, one)
     for name in (b"a", b"b", b"c"):
         sessions.close(sessions.open(name), one)
     assert sessions.open(b"s").known is False
