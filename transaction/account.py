@@ -24,7 +24,8 @@ OUTCOMES: Final = (
 )  # fmt: skip
 """An outcome's place here stands for it in stored histories: only ever to be added to at the end, below _COUNT_STRIDE."""
 _OUTCOME_CODE: Final = {name: code for code, name in enumerate(OUTCOMES)}
-_COMMAND_NAMES: Final = ("", *commands.ARGUMENTS)
+COMMAND_NAMES: Final = ("", *commands.ARGUMENTS)
+"""A command's name stands at the place of its code (core.commands.CODES)."""
 _COUNT_STRIDE: Final = 32
 """A count's key is command code * 32 + outcome code: one small integer, so that the history stays a few hundred bytes."""
 
@@ -117,17 +118,7 @@ class Shown:
 def count_names(key: int) -> tuple[str, str]:
     """Command and outcome (`OK` or the refusal's code) of a count's key."""
     command, outcome = divmod(key, _COUNT_STRIDE)
-    return _COMMAND_NAMES[command], OUTCOMES[outcome]
-
-
-def command_name(code: int) -> str:
-    """The name of a command's code in the database."""
-    return _COMMAND_NAMES[code]
-
-
-def outcome_name(code: int) -> str:
-    """`OK` or the refusal's code."""
-    return OUTCOMES[code]
+    return COMMAND_NAMES[command], OUTCOMES[outcome]
 
 
 class Account:

@@ -12,20 +12,23 @@ from core.limits import MAX_PENDINGS_SHOWN
 from core.money import format_cents
 from transaction.account import (
     BUY_SIDE,
+    COMMAND_NAMES,
+    OUTCOMES,
     Account,
     Pending,
     Recent,
     Shown,
     TriggerOrder,
-    command_name,
     count_names,
-    outcome_name,
 )
 
 _Key = TypeVar("_Key", str, tuple[str, int])
 
 _TEXTS_KEPT: Final = 32_768
-"""Of pendings, and of the newest commands: at 300 bytes each, the next summary shows most of them again."""
+"""Of pendings, at 300 bytes each: the next summary shows most of them again."""
+_COMMANDS: Final = [f'"command":"{name}","symbol":' for name in COMMAND_NAMES]
+_OUTCOMES: Final = [f'"outcome":"{name}","timestamp":' for name in OUTCOMES]
+"""Pieces of text by the codes that histories hold."""
 
 
 def summary(account: Account) -> str:
@@ -105,13 +108,12 @@ def _not_shown(account: Account) -> int:
     return sum(max(0, len(pendings) - MAX_PENDINGS_SHOWN) for pendings in (account.buys, account.sells))
 
 
-@lru_cache(maxsize=_TEXTS_KEPT)
 def _recent(item: Recent) -> str:
     symbol = f'"{item.symbol}"' if item.symbol else "null"
     amount = "null" if item.cents is None else f'"{format_cents(item.cents)}"'
     return (
-        f'{{"number":{item.number},"command":"{command_name(item.command)}","symbol":{symbol},"amount":{amount},'
-        f'"outcome":"{outcome_name(item.outcome)}","timestamp":{item.timestamp_ms}}}'
+        f'{{"number":{item.number},{_COMMANDS[item.command]}{symbol},"amount":{amount},'
+        f"{_OUTCOMES[item.outcome]}{item.timestamp_ms}}}"
     )
 
 

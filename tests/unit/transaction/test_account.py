@@ -11,6 +11,7 @@ from core.limits import HISTORY_LENGTH
 from tests.unit.transaction.desk import START_MS, pending
 from transaction.account import (
     BUY_SIDE,
+    COMMAND_NAMES,
     OUTCOMES,
     SELL_SIDE,
     Account,
@@ -18,13 +19,11 @@ from transaction.account import (
     Holding,
     Pending,
     TriggerOrder,
-    command_name,
     count_names,
     decode_history,
     decode_pendings,
     encode_history,
     encode_pendings,
-    outcome_name,
 )
 
 NUMBERS = st.integers(1, 2**53)
@@ -70,10 +69,10 @@ def test_a_history_counts_everything_and_keeps_the_newest(
     newest = [
         (
             one.number,
-            command_name(one.command),
+            COMMAND_NAMES[one.command],
             one.symbol,
             one.cents,
-            outcome_name(one.outcome),
+            OUTCOMES[one.outcome],
             one.timestamp_ms,
         )
         for one in back.recent
