@@ -1,0 +1,30 @@
+"""The columns that hold whole values can be read back as what they were."""
+
+from tests.unit.transaction.desk import START_MS, pending
+from transaction.account import BUY_SIDE, Account, Holding, TriggerOrder, decode_history, decode_pendings
+from transaction.columns import SEPARATOR, account_columns, trigger_columns
+
+
+def test_pendings_and_history_come_back() -> None:
+    ann, bob = Account("ann"), Account("bob")
+    ann.buys, bob.sells = [pending(shares=1), pending("XYZ", 2)], [pending("Q", 9)]
+    ann.history.record(1, "ADD", "", 100, "", START_MS)
+    bob.history.record(2, "BUY", "ABC", 5, "TOO_SMALL", START_MS)
+    columns = account_columns([bob, ann])
+    assert [decode_pendings(text) for text in columns["account_buys"].split(SEPARATOR)] == [ann.buys, []]
+    assert [decode_pendings(text) for text in columns["account_sells"].split(SEPARATOR)] == [[], bob.sells]
+    histories = [decode_history(bytes.fromhex(text)) for text in columns["account_history"].split(SEPARATOR)]
+    assert [one.counts for one in histories] == [ann.history.counts, bob.history.counts]
+    assert [one.recent for one in histories] == [ann.history.recent, bob.history.recent]
+
+
+def test_an_armed_order_is_written_whole() -> None:
+    account = Account("ann")
+    account.holdings["ABC"] = Holding(1, 0)
+    account.triggers = {("ABC", BUY_SIDE): TriggerOrder(700, 350, 2, 8, 9, START_MS)}
+    account.changed_triggers = {("ABC", BUY_SIDE)}
+    assert trigger_columns([account]) == {
+        "trigger_user": "ann", "trigger_symbol": "ABC", "trigger_side": "1", "trigger_amount": "700",
+        "trigger_price": "350", "trigger_shares": "2", "trigger_session": "8", "trigger_number": "9",
+        "trigger_armed": str(START_MS),
+    }  # fmt: skip
