@@ -1,8 +1,8 @@
 """Triggers: what a poll costs in which nothing fires, how long a fire takes when 1,000 come at once, what fires cost the traders.
 
-- Poll: 100,000 triggers armed on 1,000 symbols; processor time of the trigger server and of its sessions in Postgres.
-- Fires at once: prices change that each of 1,000 accounts has a trigger on. From before the new prices are recorded (as the hit they
-  are) until Postgres tells that the fire of an account is committed. Baseline: transactions a second of pgbench on the same Postgres.
+- Poll: 100,000 triggers armed on 1,000 symbols; CPU time of the trigger server and of its sessions in Postgres.
+- Fires at once: prices change that each of 1,000 accounts has a trigger on. From before the new prices are recorded (as
+  hits) until Postgres tells that the fire of an account is committed. Baseline: pgbench on the same Postgres.
 - Fires among trades: replays at window 8 with and without 200 fires a second on the accounts that trade.
 """
 
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> Findings:
     ]
     notes = [
         f"baseline: {_baseline.COMMAND}: {runs.pgbench_per_second:,.0f}/s; medians of {options.runs}",
-        f"cost of fires: replays at window {WINDOW} with and without {FIRES_PER_SECOND} fires/s on the accounts that trade, in turn",
-        "decided at most twice a batch by construction: users in conflict are decided once more, under a lock (transaction.worker)",
+        f"cost of fires: replays at window {WINDOW} with and without the fires, in turn",
+        "nobody is decided more than twice a batch by construction: see transaction/worker.py, _decide_under_lock",
     ]
     return Findings(rows, [_busy_grid(runs.trading)], notes, runs)
 
