@@ -1,8 +1,8 @@
 """How long a replay takes when nothing costs anything but the quote server's delays. Pure; times in seconds.
 
-Each user has a row of commands, of which at most a window are outstanding. A command that needs a price waits for the fetch of its
-symbol, which begins when the first command of anybody that needs it is sent; everything else takes no time, and any number of
-fetches go on at once. So this is what the look-ahead within the window leaves of the delays.
+Each user has a row of commands, of which at most a window are outstanding. A command that needs a price waits for the fetch
+of its symbol, which begins when the first command of anybody that needs it is sent; everything else takes no time, and any
+number of fetches go on at once. So this is what the look-ahead within the window leaves of the delays.
 """
 
 import heapq

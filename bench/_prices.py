@@ -33,6 +33,8 @@ class Market:
 
     def __init__(self, stack: Stack) -> None:
         self._state = stack.state
+        file = self._state.redis_password_file
+        self._password = Path(file).read_text().strip() if file else None
         self._heard: dict[str, float] = {}
         self._expected: set[str] = set()
         self._all_heard = asyncio.Event()
@@ -40,9 +42,7 @@ class Market:
     async def open(self) -> None:
         """Connects. Raises Unavailable."""
         self._pool = await open_pool(self._state.admin_url, 1, 1, _NAME)
-        file = self._state.redis_password_file
-        password = Path(file).read_text().strip() if file else None
-        self._shared = SharedQuotes(connect(self._state.redis_url, password), QUOTE_LIFE_MS)
+        self._shared = SharedQuotes(connect(self._state.redis_url, self._password), QUOTE_LIFE_MS)
         self._listener = await psycopg.AsyncConnection.connect(self._state.admin_url, autocommit=True)
         await self._listener.execute(f"LISTEN {_CHANNEL}")
         self._hearing = asyncio.create_task(self._hear())
