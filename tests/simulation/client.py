@@ -66,15 +66,27 @@ class Client:
         number = int(head[1:])
         self.replies[number].append(reply)
         self._simulation.world.note("reply", number, reply)
-        self._simulation.world.on_event("reply")
+        self._simulation.world.on_event("reply", self._simulation.processes["client"])
         self._hold_to_the_law(number, reply)
+
+    def _was_repeated(self, number: int) -> bool:
+        """Whether the number may have been sent before, on another connection: then the last sending alone came to nothing."""
+        struck = self._simulation.world.counts
+        again = (
+            "fault: kill client",
+            "fault: kill balancer",
+            "fault: kill everything",
+            "fault: cut connection",
+        )
+        dump = self._simulation.bodies[number][0].startswith("DUMPLOG")
+        return dump or len(self._simulation.bodies[number]) > 1 or any(struck[what] for what in again)
 
     def _hold_to_the_law(self, number: int, reply: str) -> None:
         """What is answered is durable by now, with just that reply; another reply only to another request of that number."""
         tables = self._simulation.tables
         stored = tables.commands.get((tables.sessions.get(SESSION, 0), number))
         if f'"code":"{BUSY}"' in reply:
-            if stored is not None:
+            if stored is not None and not self._was_repeated(number):
                 raise Broken(f"[{number}] was done and is answered BUSY")
             return
         if stored is None:

@@ -114,7 +114,7 @@ class Server:
             self._answer(statement, None, error)
             return
         self.world.note("db", statement.pool.process.name, statement.name, statement.fate)
-        self.world.on_event(statement.name)
+        self.world.on_event(statement.name, statement.pool.process)
         self._answer(statement, value, None)
 
     def _answer(self, statement: Statement, value: Any, error: Exception | None) -> None:

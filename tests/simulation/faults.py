@@ -3,7 +3,10 @@
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from tests.simulation.plan import Fault
+import msgspec
+
+from tests.simulation.plan import WHOEVER, Fault
+from tests.simulation.world import Process
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -20,10 +23,12 @@ class Faults:
         self._seen: Counter[str] = Counter()
         self._over = False
 
-    def happened(self, event: str) -> None:
+    def happened(self, event: str, process: Process) -> None:
         """An event of the traffic."""
         self._seen[event] += 1
         for fault in self._planned.pop((event, self._seen[event]), ()):
+            if fault.target == WHOEVER:
+                fault = msgspec.structs.replace(fault, target=process.name)
             self._simulation.world.after(fault.delay_us, self._strike, fault)
 
     def over(self) -> None:
@@ -45,6 +50,18 @@ class Faults:
             return ""
         self._simulation.kill(fault.target, fault.duration_us)
         return f"kill {fault.target.rstrip('01')}"
+
+    def _everything(self, fault: Fault) -> str:
+        """All tiers, the database and the cache at once."""
+        simulation = self._simulation
+        for name, process in list(simulation.processes.items()):
+            if process.alive and name not in ("client", "quoteserver"):
+                simulation.kill(name, fault.duration_us)
+        if not simulation.server.away:
+            simulation.server.stop(fault.duration_us)
+        if not simulation.valkey.away:
+            simulation.valkey.stop(fault.duration_us, keep=False)
+        return "kill everything"
 
     def _stall(self, fault: Fault) -> str:
         process = self._simulation.processes[fault.target]

@@ -5,24 +5,21 @@ from typing import Final
 
 from msgspec import Struct
 
-SYMBOLS: Final = ("A", "B", "CD")
-USERS: Final = ("ann", "bob", "cat", "dan", "eve")
-_FORMS: Final = (
-    "ADD,{u},{a}", "QUOTE,{u},{s}", "QUOTE,{u},{s}", "BUY,{u},{s},{a}", "BUY,{u},{s},{a}", "BUY,{u},{s},{a}",
-    "COMMIT_BUY,{u}", "COMMIT_BUY,{u}", "COMMIT_BUY,{u}", "CANCEL_BUY,{u}", "SELL,{u},{s},{a}", "SELL,{u},{s},{a}",
-    "COMMIT_SELL,{u}", "CANCEL_SELL,{u}", "SET_BUY_AMOUNT,{u},{s},{a}", "SET_BUY_TRIGGER,{u},{s},{p}",
-    "SET_BUY_TRIGGER,{u},{s},{p}", "CANCEL_SET_BUY,{u},{s}", "SET_SELL_AMOUNT,{u},{s},{a}", "SET_SELL_TRIGGER,{u},{s},{p}",
-    "SET_SELL_TRIGGER,{u},{s},{p}", "CANCEL_SET_SELL,{u},{s}", "DISPLAY_SUMMARY,{u}", "DUMPLOG,{u},log", "ADD,{u},-1.00",
-    "BUY,{u},{s}",
-)  # fmt: skip
-_TIERS: Final = ("web0", "web1", "shard0", "shard1", "trigger0", "balancer", "client")
-_LINKS: Final = ("client>", "balancer>", "web", "")
+from tests.simulation.commands import USERS, draw_bodies
 
-FAULTS: Final = (
-    "kill", "kill", "kill", "kill", "stall", "stall", "cut", "cut", "cut", "database", "database", "cache", "flush", "clock",
-    "misjudged",
-)  # fmt: skip
-"""How often each kind is drawn, against the others."""
+_TIERS: Final = ("web0", "web1", "shard0", "shard1", "trigger0", "balancer", "client")
+WHOEVER: Final = "whoever"
+"""As a target: the process whose event it is."""
+_LINKS: Final = ("client>", "balancer>", "web", "")
+_KINDS: Final = {
+    "kill": 8, "everything": 1, "stall": 5, "cut": 6, "database": 4, "cache": 2, "flush": 2, "clock": 2, "misjudged": 3,
+}  # fmt: skip
+"""How often each kind of fault is drawn, against the others."""
+KINDS: Final = tuple(_KINDS)
+_MOST_OF: Final = {"record": 3, "fire": 2, "lock": 1, "replies": 3, "load": 5}
+"""Events that are rare: of how many of them one is chosen."""
+_LONG_US: Final = 25_000_000
+"""Longer than everybody's patience (limits.DOWN_DEADLINE_MS, QUOTE_DEADLINE_MS)."""
 
 
 class Fault(Struct, frozen=True):
@@ -52,7 +49,6 @@ class Plan(Struct, frozen=True):
     seed: int
     phases: list[Phase]
     faults: list[Fault]
-    users: int
     twin: bool
     """Two processes own the users of shard 0."""
     triggers: int
@@ -62,7 +58,9 @@ class Plan(Struct, frozen=True):
     network_us: int
     database_us: int
     slices: float
+    """The share of writes that are cut in two."""
     lost_share: float
+    """The share of statements whose connection dies under them."""
     quote_faults: float
     quote_slow_us: int
 
@@ -80,17 +78,15 @@ class Plan(Struct, frozen=True):
 def draw(seed: int) -> Plan:
     """The schedule of a seed."""
     chance = Random(f"plan {seed}")
-    users = chance.randint(2, len(USERS))
+    users = USERS[: chance.randint(2, len(USERS))]
     commands = chance.randint(30, 80)
-    twin = chance.random() < 0.25
-    triggers = 2 if chance.random() < 0.2 else 1
+    twin = chance.random() < 0.3
     return Plan(
         seed=seed,
-        phases=_draw_phases(chance, USERS[:users], commands),
-        faults=_draw_faults(chance, commands, twin),
-        users=users,
+        phases=_draw_phases(chance, users, commands),
+        faults=[_draw_fault(chance, commands, twin) for _ in range(chance.choice((1, 2, 2, 3, 5)))],
         twin=twin,
-        triggers=triggers,
+        triggers=2 if chance.random() < 0.2 else 1,
         quote_life_ms=chance.choice((1_500, 3_000, 6_000)),
         pending_life_ms=chance.choice((1_000, 2_000, 4_000)),
         network_us=chance.choice((100, 300, 2_000)),
@@ -103,21 +99,12 @@ def draw(seed: int) -> Plan:
 
 
 def _draw_phases(chance: Random, users: tuple[str, ...], commands: int) -> list[Phase]:
-    bodies = [f"ADD,{user},{chance.randint(5, 400)}.00" for user in users if chance.random() < 0.9]
-    symbols = SYMBOLS[: chance.randint(1, len(SYMBOLS))]
-    while len(bodies) < commands:
-        amount, price = chance.randint(50, 4000) / 100, chance.randint(50, 400) / 100
-        form = chance.choice(_FORMS)
-        bodies.append(
-            form.format(u=chance.choice(users), s=chance.choice(symbols), a=f"{amount:.2f}", p=f"{price:.2f}")
-        )
-    lines = [f"[{number}] {body}" for number, body in enumerate(bodies, 1)]
+    lines = [f"[{number}] {body}" for number, body in enumerate(draw_bodies(chance, users, commands), 1)]
     for _ in range(chance.choice((0, 0, 1, 3))):
         lines.insert(chance.randrange(len(lines) // 2, len(lines)), _again(chance, lines, users))
     if chance.random() < 0.3:
         lines.append(f"[{commands + 1}] DUMPLOG,./testLOG")
-    parts = chance.randint(1, 3)
-    size = -(-len(lines) // parts)
+    size = -(-len(lines) // chance.randint(1, 3))
     return [
         Phase(
             lines[start : start + size],
@@ -136,24 +123,31 @@ def _again(chance: Random, lines: list[str], users: tuple[str, ...]) -> str:
     return line if chance.random() < 0.6 else f"{number} ADD,{chance.choice(users)},7.00"
 
 
-def _draw_faults(chance: Random, commands: int, twin: bool) -> list[Fault]:
-    return [_draw_fault(chance, commands, twin) for _ in range(chance.choice((1, 1, 2, 3, 5)))]
-
-
 def _draw_fault(chance: Random, commands: int, twin: bool) -> Fault:
-    kind = chance.choice(FAULTS)
-    event = chance.choice(("reply", "reply", "commit", "record", "fire"))
-    count = chance.randint(1, {"reply": commands - 1, "commit": commands // 3}.get(event, 3))
-    delay_us = int(chance.choice((0, 500, 5_000)) * chance.random())
-    short, long = chance.randint(5_000, 300_000), chance.randint(300_000, 4_000_000)
-    duration_us = long if chance.random() < 0.2 else short
-    target, amount = "", 0
+    kind = chance.choices(KINDS, list(_KINDS.values()))[0]
+    event = chance.choice(("reply", "reply", "commit", "commit", *_MOST_OF))
+    most = {"reply": commands - 1, "commit": commands // 3}
+    target, amount = "", chance.randrange(2)
     if kind in ("kill", "stall"):
-        target = chance.choice(_TIERS + (("twin",) if twin else ()))
+        tiers = (*_TIERS, "twin") if twin else _TIERS
+        target = chance.choice(tiers) if chance.random() < 0.6 else WHOEVER
     elif kind == "cut":
         target = chance.choice(_LINKS)
     elif kind == "clock":
         amount = chance.choice((-5_000, -700, -3, 2, 900, 7_000))
-    elif kind == "misjudged" or kind == "cache":
-        amount = chance.randrange(2)
-    return Fault(kind, event, count, delay_us, target, duration_us, amount)
+    return Fault(
+        kind,
+        event,
+        chance.randint(1, most.get(event) or _MOST_OF[event]),
+        int(chance.choice((0, 500, 5_000)) * chance.random()),
+        target,
+        _draw_duration_us(chance),
+        amount,
+    )
+
+
+def _draw_duration_us(chance: Random) -> int:
+    kind = chance.random()
+    if kind < 0.8:
+        return chance.randint(5_000, 300_000)
+    return chance.randint(300_000, 4_000_000) if kind < 0.98 else _LONG_US

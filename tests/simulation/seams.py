@@ -134,6 +134,7 @@ def replaced() -> Iterator[None]:
         (loadbalancer.loop, "os", OsModule),
         (quotecache.source, "random", _Chance),
         (quotecache.valkey, "secrets", _Chance),
+        (quotecache.valkey, "_script", lambda name: name),
         (webserver.server, "SystemClock", _clock),
         (webserver.server, "BalancerLink", _same_hash(webserver.links.BalancerLink)),
         (webserver.server, "ShardLink", _same_hash(webserver.links.ShardLink)),

@@ -151,11 +151,17 @@ class Simulation:
         self.world.on_event = self.faults.happened
         self.world.run(lambda: self.client.done, TRAFFIC_US)
         self.faults.over()
-        plan = self.plan
-        rest_us = self.world.now_us + 1000 * (plan.pending_life_ms + 2_500)
+        self.world.at(self.world.now_us + TRAFFIC_US, lambda: None)
+        self.world.run(self._is_well, TRAFFIC_US)
+        rest_us = self.world.now_us + 1000 * (self.plan.pending_life_ms + 2_500)
         self.world.at(rest_us, lambda: None)
         self.world.run(lambda: self.world.now_us >= rest_us, TRAFFIC_US)
         check(self)
+
+    def _is_well(self) -> bool:
+        """Everybody is up again."""
+        up = all(process.alive and not process.stalled for process in self.processes.values())
+        return up and not self.server.away and not self.valkey.away
 
     def end(self) -> None:
         """Everybody goes; nothing of this world may run in the next one's time."""

@@ -53,6 +53,8 @@ class Tables:
         self.accounts: dict[str, StoredAccount] = {}
         self.quotes: dict[str, Quote] = {}
         self.hits: dict[tuple[str, int, str], Hit] = {}
+        self.own_prices: dict[Key, int] = {}
+        """Of commands that used their own newest hit: its price."""
         self._hits_of: defaultdict[str, list[Quote]] = defaultdict(list)
         self.row_locks: dict[str, Transaction] = {}
         self.key_locks: dict[Key, Transaction] = {}
@@ -185,19 +187,28 @@ class Tables:
     def _hold_to_the_law(self, rows: Iterable[StoredRow]) -> None:
         """A price that is used is of a hit that is durable by now, and at most a quote's life old at the command's own time."""
         for row in rows:
-            if row.kind != COMMAND or row.command not in _PRICED or (row.price_cents is None and row.error):
+            if row.kind != COMMAND or row.command not in _PRICED:
                 continue
             hits = self._hits_of[row.symbol]
-            if row.price_cents is None:
-                own = (row.user, row.session_id, row.number)
-                hits = [hit for hit in hits if (hit.user, hit.session_id, hit.number) == own]
-            else:
+            if row.price_cents is not None:
                 hits = [hit for hit in hits if hit.price_cents == row.price_cents]
+            else:
+                hits = self._own_hits(row)
+                if row.error and not hits:
+                    continue  # it was refused without a price
             if not hits:
                 raise Broken(f"[{row.number}] used a price of {row.symbol} that is not durable")
             age_ms = row.timestamp_ms - max(hit.time_ms for hit in hits)
-            if age_ms > self._quote_life_ms:
+            if age_ms > self._quote_life_ms and not row.error:
                 raise Broken(f"[{row.number}] used a price of {row.symbol} that is {age_ms} ms old")
+
+    def _own_hits(self, row: StoredRow) -> list[Quote]:
+        own = (row.user, row.session_id, row.number)
+        hits = [hit for hit in self._hits_of[row.symbol] if (hit.user, hit.session_id, hit.number) == own]
+        if hits:
+            newest = max(hits, key=lambda hit: (hit.time_ms, hit.key))
+            self.own_prices[row.session_id, row.number] = newest.price_cents
+        return hits
 
     # Quotes (db/queries/quotes.sql).
 

@@ -12,12 +12,10 @@ import msgspec
 from redis.exceptions import ConnectionError as LostConnection
 
 from quotecache.freshness import Quote, newer
-from quotecache.valkey import _script
 from tests.simulation.world import Broken, Process, World
 
 _quote = msgspec.json.Decoder(Quote).decode
 _quotes = msgspec.json.Decoder(list[Quote]).decode
-_SCRIPTS: Final = {_script(name): name for name in ("ask", "hold", "share")}
 
 
 class Valkey:
@@ -91,7 +89,9 @@ class Valkey:
                 owner = self.get(lock_key)
                 if owner == token.encode():
                     answer = 1
-                elif owner is None and not paused:
+                elif owner is None and paused:
+                    answer = -1
+                elif owner is None:
                     self.set(lock_key, token.encode(), lock_ms)
                     answer = 1
             answers.append(answer)
@@ -168,7 +168,8 @@ class SimulatedRedis:
         self._process = process
 
     def register_script(self, text: str) -> Callable[..., Any]:
-        return partial(self._run, _SCRIPTS[text])
+        """`text` is the script's name (seams.py)."""
+        return partial(self._run, text)
 
     def _run(self, name: str, keys: list[str], args: list[Any]) -> "asyncio.Future[Any]":
         return self._server.run(self._process, name, keys, list(args))

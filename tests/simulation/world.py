@@ -66,8 +66,8 @@ class World:
         self.trace: list[tuple[Any, ...]] = []
         self.counts: Counter[str] = Counter()
         """What struck, and what came of it."""
-        self.on_event: Callable[[str], None] = lambda what: None
-        """Told of every step of the traffic, so that a fault can strike at it."""
+        self.on_event: Callable[[str, Process], None] = lambda what, process: None
+        """Told of every step of the traffic and whose it is, so that a fault can strike at it."""
         self._due: list[tuple[int, int, Timer]] = []
         self._sequence = 0
         self._runnable: list[Process] = []
