@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
+from core.commands import CODES
 from tests.unit.transaction.desk import LIFE_MS, START_MS, entry, pending
-from transaction.account import Account
-from transaction.batch import Batch
+from transaction.account import Account, Holding
+from transaction.batch import Batch, Entry
 
 
 def test_a_number_that_came_before_with_another_body_is_told_so() -> None:
@@ -37,3 +40,19 @@ def test_an_expiry_has_no_request_and_no_reply() -> None:
     [(expiry, *rest), (command, body, stored)] = batch.rows
     assert (expiry.number, rest) == (1, ["", ""])
     assert (command.number, body, stored) == (2, "COMMIT_BUY,ann", last.reply)
+
+
+@pytest.mark.parametrize(
+    ("buy_ms", "sell_ms", "commands"),
+    [(1, 0, ["CANCEL_SELL"]), (0, 1, ["CANCEL_BUY"]), (0, 0, ["CANCEL_BUY", "CANCEL_SELL"]), (1, 1, [])],
+)
+def test_each_side_expires_by_its_own_age(buy_ms: int, sell_ms: int, commands: list[str]) -> None:
+    """At a moment when what is from START_MS has just become too old, and what is a millisecond younger has not."""
+    account = Account("ann")
+    account.exists, account.timestamp_ms = True, START_MS + 1
+    account.buys, account.reserved_cents = [pending(at_ms=START_MS + buy_ms)], 3_000
+    account.sells, account.holdings = [pending(at_ms=START_MS + sell_ms)], {"ABC": Holding(0, 3)}
+    batch = Batch({"ann": account}, lambda symbol, at_ms: None, START_MS + LIFE_MS + 1)
+    assert batch.decide(Entry(None, None, "ann")) is None
+    assert [row.command for row, _, _ in batch.rows] == [CODES[name] for name in commands]
+    assert bool(batch.changed) == bool(commands)
