@@ -193,17 +193,18 @@ def test_what_is_declared_is_locked() -> None:
 
 def test_what_is_locked_is_declared_or_needed_by_that() -> None:
     pins = {name: pin for name, pin in locked().items() if pin.marker is None or pin.marker.evaluate()}
-    needed: set[str] = set()
-    waiting = [(canonicalize_name(wanted.name), wanted.extras) for wanted in declared()]
+    needed: set[tuple[str, frozenset[str]]] = set()
+    """With the extras that are wanted: one package may be needed with and without."""
+    waiting = [(canonicalize_name(wanted.name), frozenset(wanted.extras)) for wanted in declared()]
     while waiting:
         package, extras = waiting.pop()
-        if package not in pins or package in needed:
+        if package not in pins or (package, extras) in needed:
             continue
-        needed.add(package)
+        needed.add((package, extras))
         for text in metadata.requires(package) or []:
             inner = Requirement(text)
             if inner.marker is None or any(
                 inner.marker.evaluate({"extra": extra}) for extra in ("", *extras)
             ):
-                waiting.append((canonicalize_name(inner.name), inner.extras))
-    assert set(pins) - needed == set()
+                waiting.append((canonicalize_name(inner.name), frozenset(inner.extras)))
+    assert set(pins) - {package for package, _ in needed} == set()
