@@ -51,7 +51,7 @@ entry AS MATERIALIZED (
         string_to_array(%(row_body)s::text, E'\x1f', ''),
         string_to_array(%(row_reply)s::text, E'\x1f', '')
     ) AS x(timestamp_ms, username, seq, kind, session_id, number, command, symbol, filename, funds, price, added, removed, error, body, reply)
-    WHERE NOT EXISTS (SELECT FROM conflict WHERE conflict.username = x.username)
+    WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
 ),
 holdings AS (
     INSERT INTO holding (username, symbol, shares, reserved_shares)
@@ -61,7 +61,7 @@ holdings AS (
         string_to_array(%(holding_free)s::text, ',')::bigint[],
         string_to_array(%(holding_reserved)s::text, ',')::bigint[]
     ) AS x(username, symbol, free, reserved)
-    WHERE NOT EXISTS (SELECT FROM conflict WHERE conflict.username = x.username)
+    WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
     ON CONFLICT (username, symbol) DO UPDATE SET shares = excluded.shares, reserved_shares = excluded.reserved_shares
 ),
 orders AS MATERIALIZED (
@@ -76,7 +76,7 @@ orders AS MATERIALIZED (
         string_to_array(%(trigger_number)s::text, ',', '')::bigint[],
         string_to_array(%(trigger_armed)s::text, ',', '')::bigint[]
     ) AS x(username, symbol, side, amount, price, shares, session_id, number, armed_ms)
-    WHERE NOT EXISTS (SELECT FROM conflict WHERE conflict.username = x.username)
+    WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
 ),
 triggers_set AS (
     INSERT INTO trigger_order (username, symbol, side, amount_cents, price_cents, shares, session_id, number, armed_ms)
