@@ -27,7 +27,7 @@ def test_time_goes_by_only_in_fetches(users: list[Needs], window: int, seconds: 
 
 
 def test_a_wider_window_is_never_slower() -> None:
-    users = [["A", "C", None, "B", "D"], ["D", "A", "B"], ["C", "B"]]
+    users: list[Needs] = [["A", "C", None, "B", "D"], ["D", "A", "B"], ["C", "B"]]
     found = [bound_s(users, window, {**DELAYS, "D": 3.0}.__getitem__) for window in range(1, 6)]
     assert found == sorted(found, reverse=True)
     assert found[0] > found[-1] == 4.0
