@@ -19,7 +19,7 @@ _CLIENTS: Final = 32
 COMMAND: Final = f"pgbench -N -M prepared -c {_CLIENTS}"
 """Simple updates without the contended branch row, prepared statements, 32 connections."""
 LONE_COMMAND: Final = "pgbench -N -M prepared -c 1"
-SECONDS: Final = 4
+SECONDS: Final = 3
 
 
 def rate(admin_url: str, seconds: int = SECONDS) -> float:

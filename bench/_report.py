@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from stack.binaries import postgres_bin
 from workload.machine import describe
 
 DEFAULT_RUNS: Final = 3
@@ -93,7 +95,7 @@ def main(
     report = Report(
         name,
         command,
-        describe(),
+        machine(),
         started_at,
         found.rows,
         found.grids,
@@ -103,6 +105,13 @@ def main(
     show(report)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+
+
+def machine() -> str:
+    """Processor, cores, memory, kernel, Python, Postgres."""
+    program = [str(postgres_bin() / "postgres"), "--version"]
+    version = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    return f"{describe()}, {' '.join(version.split()[:3])}"
 
 
 def without_json(arguments: Sequence[str]) -> list[str]:

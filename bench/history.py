@@ -6,7 +6,8 @@ replies, then VACUUM ANALYZE. Baseline: the empty stack, in the same minute.
 
 import argparse
 import time
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, LiteralString
 
 import psycopg
 from msgspec import Struct
@@ -23,7 +24,7 @@ _COMMANDS: Final = {1: 30_000, 8: 80_000}
 _ROWS_A_COMMAND: Final = 1.5
 _SESSIONS: Final = 10
 _PIECES: Final = 8
-_FILL: Final = (
+_FILL: Final[tuple[LiteralString, ...]] = (
     "INSERT INTO session (name) SELECT 'history-' || n FROM generate_series(1, %(sessions)s::bigint) AS n",
     """
     INSERT INTO command (session_id, number, body, reply)
@@ -103,16 +104,21 @@ def _fill(stack: Stack, rows: int) -> float:
     """Seconds it took: sessions, commands and audit rows, in pieces, then statistics and a checkpoint."""
     start = time.monotonic()
     session, *tables = _FILL
-    with psycopg.connect(stack.state.admin_url, autocommit=True) as connection:
+    url = stack.state.admin_url
+    with psycopg.connect(url, autocommit=True) as connection, ThreadPoolExecutor() as both:
         connection.execute(session, {"sessions": _SESSIONS})
-        for table, count in zip(tables, (rows / _ROWS_A_COMMAND, rows), strict=True):
-            each = int(count / _SESSIONS)
-            for piece in range(_PIECES):
-                bounds = {"first": each * piece // _PIECES + 1, "last": each * (piece + 1) // _PIECES}
-                connection.execute(table, bounds)
+        list(both.map(_fill_table, (url, url), tables, (int(rows / _ROWS_A_COMMAND), rows)))
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
     return time.monotonic() - start
+
+
+def _fill_table(url: str, statement: LiteralString, rows: int) -> None:
+    each = rows // _SESSIONS
+    with psycopg.connect(url, autocommit=True) as connection:
+        for piece in range(_PIECES):
+            bounds = {"first": each * piece // _PIECES + 1, "last": each * (piece + 1) // _PIECES}
+            connection.execute(statement, bounds)
 
 
 def _size_mb(stack: Stack) -> float:

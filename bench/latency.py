@@ -52,7 +52,7 @@ class Run(Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """This benchmark's own options."""
-    parser.add_argument("--commands", type=int, default=300_000, help="of the replay whose rate is halved")
+    parser.add_argument("--commands", type=int, default=200_000, help="of the replay whose rate is halved")
     parser.add_argument("--seconds", type=float, default=6, help="of the paced load")
     parser.add_argument("--lone", type=int, default=1_500, help="lone commands")
     parser.add_argument("--shards", type=int, default=2)
@@ -60,10 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Findings:
     """Measures. Raises StackError, ReplayFailed."""
+    lines = _loads.crowd(_USERS, 3 * options.commands).lines
     runs = []
     for number in range(1, options.runs + 1):
         with throw_away(Shape(shards=options.shards, delay="none", seed=_loads.SEED)) as stack:
-            each = _measure(stack, options)
+            each = _measure(stack, lines, options)
         runs.append(each)
         print(
             f"run {number}: lone p50 {each.lone_p50_ms:.2f} ms (pgbench -c 1 {each.pgbench_ms:.2f}); "
@@ -90,11 +91,10 @@ def run(options: argparse.Namespace) -> Findings:
     return Findings(rows, [_paced(runs), _by_command(runs)], notes, runs)
 
 
-def _measure(stack: Stack, options: argparse.Namespace) -> Run:
+def _measure(stack: Stack, lines: list[bytes], options: argparse.Namespace) -> Run:
     pgbench_ms = _baseline.lone_latency_ms(stack.state.admin_url)
     lone = _loads.crowd(1, options.lone + _WARM).lines
     lone_ms = alone(lone, stack.state.balancer_address)
-    lines = _loads.crowd(_USERS, 3 * options.commands).lines
     full = _cases.replay(stack, load(lines[: options.commands]), _WINDOW, 4).per_second
     count = min(int(full / 2 * options.seconds), 2 * options.commands)
     paced = _pacing.send(

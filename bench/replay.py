@@ -101,7 +101,7 @@ class _Loads:
         if name == _COURSE:
             load = _loads.course(self._file)
         else:
-            load = _loads.crowd(1_000, 200_000 if name == _THOUSAND else self._long_commands)
+            load = _loads.crowd(1_000, 100_000 if name == _THOUSAND else self._long_commands)
         return load, load.commands
 
 

@@ -1,7 +1,7 @@
 """What a command costs with more users and with more shards: rate and processor time by tier, without quote delays.
 
-The baseline is pgbench on the same Postgres just before. One stack serves all numbers of users in turn; each replay is of
-users of its own, whom nobody knows before.
+The baseline is pgbench, once a run, on the Postgres of the first stack. One stack serves all numbers of users in turn; each
+replay is of users of its own, whom nobody knows before.
 """
 
 import argparse
@@ -26,7 +26,7 @@ _COMMANDS: Final = {1: 5_000, 10: 20_000, 100: 60_000, 1_000: 120_000}
 
 
 class Cell(Struct, frozen=True):
-    """One replay and the baseline of its stack."""
+    """One replay and the baseline of its run."""
 
     users: int
     shards: int
@@ -48,12 +48,14 @@ def run(options: argparse.Namespace) -> Findings:
     for users in _USERS:
         load = _loads.crowd(users, _COMMANDS[users], seed=users)
         loads[users] = load, load.commands
-    cells = []
+    cells: list[Cell] = []
+    rate = 0.0
     for number in range(1, options.runs + 1):
         for shards in _SHARDS:
             wanted = _USERS if options.all or shards == _USUAL_SHARDS else (_USUAL_USERS,)
             with throw_away(Shape(shards=shards, delay="none", seed=_loads.SEED)) as stack:
-                rate = _baseline.rate(stack.state.admin_url)
+                if shards == _SHARDS[0]:
+                    rate = _baseline.rate(stack.state.admin_url)
                 for users in wanted:
                     replayed = _cases.replay(stack, loads[users][1], options.window, 4)
                     cells.append(Cell(users, shards, rate, replayed))

@@ -29,7 +29,7 @@ GOAL_FIRE_MS: Final = 250.0
 GOAL_COST: Final = {1_000: 0.20, 100: 0.30}
 """Greatest share of the rate that the fires may take, by users."""
 _USERS, _SYMBOLS, _POLL_S = 1_000, 1_000, 0.25
-_WATCH_S: Final = 8.0
+_WATCH_S: Final = 6.0
 _SETTLE_S: Final = 3.0
 
 
