@@ -168,7 +168,7 @@ class Loop:
             return
         if event & select.EPOLLIN:
             self._read_client(port)
-        if event & select.EPOLLOUT:
+        if event & select.EPOLLOUT and port.client in self._clients:
             self._balancer.changed.add(port.client)
 
     def _read_client(self, port: _ClientPort) -> None:

@@ -73,6 +73,7 @@ class SharedQuotes:
         None: all was lost a moment ago, so whoever is fetching it has to say so first; to be asked again very soon.
         """
         known = "1" if self._known else "0"
+        self._known = True  # also if the answer is lost: it may have been heard
         arguments: list[_Value] = [
             self._token,
             QUOTE_LOCK_MS,
@@ -82,7 +83,6 @@ class SharedQuotes:
             known,
         ]
         answers = await self._call(self._ask, lambda: [_ERA, _PAUSE, *_pairs(symbols)], arguments)
-        self._known = True
         return [_decode_one(answer) if isinstance(answer, bytes) else _STANDING[answer] for answer in answers]
 
     async def hold(self, held: Set[str]) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
 import uvloop
+from redis.commands.core import AsyncScript
 
 from core.errors import Unavailable
 from core.limits import QUOTE_EMPTIED_PAUSE_MS, QUOTE_LOCK_MS
@@ -164,6 +165,28 @@ def test_a_holder_that_notices_first_starts_the_pause_too(bench: Bench) -> None:
         bench.keys.flushdb()
         await holder.hold({"A"})
         assert await newcomer.ask(["A", "B"], NOW_MS) == [False, None]
+
+    bench.run(case)
+
+
+def test_who_lost_the_first_answer_notices_too_that_all_was_lost(bench: Bench) -> None:
+    """Its call was heard, and others may have been told since to wait for one another: it may not begin anew after a flush."""
+
+    async def case(bench: Bench) -> None:
+        one, other = bench.process(), bench.process()
+        real = one._ask
+
+        async def deaf(**of_the_call: Any) -> object:
+            await real(**of_the_call)
+            raise redis.exceptions.ConnectionError
+
+        one._ask = cast("AsyncScript", deaf)
+        with pytest.raises(Unavailable):
+            await one.ask(["A"], NOW_MS)
+        one._ask = real
+        assert await other.ask(["B"], NOW_MS) == [True]
+        bench.keys.flushall()
+        assert await one.ask(["B"], NOW_MS) == [None]
 
     bench.run(case)
 
