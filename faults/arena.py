@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from core.clock import CLOCK_FILE, set_step
 from core.ids import shard_of
 from faults import client
 from faults.ledger import Ledger
-from faults.proxy import Proxy
+from faults.proxy import Proxy, SharedLedger
 from stack import hits
 from stack.launcher import Stack, throw_away
 from stack.process import Child, Launch, wait_until
@@ -38,8 +38,8 @@ QUOTE_LIFE_MS: Final = 5_000
 ANSWER_S: Final = 60.0
 """A request that is not answered by then is a failure of its own."""
 _UP_S: Final = 60.0
-_FOREIGN: Final = ("DATABASE_URL", "REDIS_URL", "DAYTRADE_QUOTE_SERVER")
-"""Of our environment: a fault must not hit services that are not ours."""
+_LEFT_OUT: Final = ("DATABASE_URL", "REDIS_URL", "DAYTRADE_QUOTE_SERVER", "PYTHONDONTWRITEBYTECODE")
+"""Of our environment: a fault must not hit services that are not ours, and a recovery is not to be spent on compiling."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class Arena:
     proxy: Proxy
     chance: random.Random
     """For whatever a strike draws."""
+    settings: Mapping[str, str]
+    """What the tiers are told besides what their supervisor tells them."""
     extra: list[str] = field(default_factory=list)
     """Lines that were asked beside the replay, each with its number."""
     _replay: Child | None = None
@@ -152,6 +154,17 @@ class Arena:
         names = (f"fault-{next(self._names)}" for _ in itertools.count())
         return next(name for name in names if shard is None or shard_of(name, shards) == shard)
 
+    def mixture(self, users: int, commands: int) -> tuple[list[str], list[str]]:
+        """Generated requests of so many new users, with numbers of their own; and the users."""
+        names: dict[str, str] = {}
+        lines = []
+        text = b"".join(_without_dump(generate(users, commands + 1, self.chance.randrange(2**32)))).decode()
+        for line in text.splitlines():
+            command, user, *rest = line.partition("] ")[2].strip().split(",")
+            name = names.get(user) or names.setdefault(user, self.user())
+            lines.append(self.line(",".join([command, name, *rest])))
+        return lines, list(names.values())
+
     # The processes
 
     def part(self, name: str) -> Part:
@@ -204,20 +217,20 @@ def arena(folder: Path, load: Load, directory: Path | None = None) -> Iterator[A
         delay=f"file:{folder}/delay", fault=f"file:{folder}/faults", seed=load.seed,
         record=str(folder / "quoteserver.record"),
     )  # fmt: skip
-    own = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    own = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     settings = {
         "DAYTRADE_LOG_DIR": str(folder),
         "DAYTRADE_QUOTE_LIFE_MS": str(QUOTE_LIFE_MS),
         CLOCK_FILE: str(folder / "clock"),
     }
-    ledger = Ledger()
+    ledger = SharedLedger()
     with throw_away(shape, own | settings, directory) as stack:
         proxy = Proxy(stack.state.balancer_address, ledger, load.seed)
         proxy.start()
         try:
             yield Arena(
-                stack, folder, load, f"chaos-{secrets.token_hex(4)}", ledger, proxy,
-                random.Random(load.seed), _numbers=itertools.count(load.commands + 1),
+                stack, folder, load, f"chaos-{secrets.token_hex(4)}", ledger, proxy, random.Random(load.seed), settings,
+                _numbers=itertools.count(load.commands + 1),
             )  # fmt: skip
         finally:
             proxy.stop()

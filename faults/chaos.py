@@ -1,6 +1,6 @@
 """A whole run: the faults that were asked for, in as many acts as they need."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from faults import run
 from faults.arena import Load
-from faults.model import Step, Strike
+from faults.model import Stage, Step, Strike
 from faults.run import Act
-from faults.schedule import FAULTS, draw, length_s
+from faults.schedule import FAULTS, STEPS_MS, draw, length_s
 
 _USERS: Final = 60
 _WINDOW: Final = 8
@@ -19,10 +19,21 @@ _SPARE: Final = 1.6
 _FEWEST: Final = 4_000
 
 
+MAIN: Final = "main"
+OF_ONE_TIME: Final = ("price-missing", "price-unquoted", "fire-unquoted", "fire-missing")
+"""Rules that hold a price against the quotes above it in the log. The log is sorted by timestamps, so where the clock went
+back they say nothing; the invariant check, which knows of the step, judges the prices there."""
+_STAGES: Final = {
+    MAIN: Stage(MAIN),
+    "clock": Stage("clock", clock_step_ms=max(map(abs, STEPS_MS.values())), unjudged=OF_ONE_TIME),
+    "disk-full": Stage("disk-full", small_disk=True),
+}
+
+
 class Plan(Struct, frozen=True):
     """One act that is to be."""
 
-    name: str
+    stage: Stage
     load: Load
     steps: list[Step]
 
@@ -35,11 +46,26 @@ def chosen(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def acts(seed: int, faults: Iterable[str], kills: int, minutes: float, rate: float) -> list[Plan]:
-    """What is to be done. The first act is the longest."""
-    steps = draw(seed, list(faults), kills, minutes * 60)
+def acts(seed: int, faults: Sequence[str], kills: int, minutes: float, rate: float) -> list[Plan]:
+    """What is to be done. Clock steps and the full disk have acts of their own, after the long one."""
+    plans = []
+    for stage, its in _STAGES.items():
+        own = [fault for fault in faults if _stage_of(fault) == stage]
+        if own:
+            long = stage == MAIN
+            each = [fault for fault in own for _ in FAULTS[fault].targets] if not long else own
+            steps = draw(seed, each, kills if long else 0, minutes * 60 if long else 0.0)
+            plans.append(Plan(its, _load(steps, seed, rate), steps))
+    return plans
+
+
+def _stage_of(fault: str) -> str:
+    return fault if fault in _STAGES else MAIN
+
+
+def _load(steps: Sequence[Step], seed: int, rate: float) -> Load:
     commands = max(_FEWEST, int(rate * length_s(steps) * _SPARE))
-    return [Plan("main", Load(_USERS, commands, _WINDOW, rate, seed), steps)]
+    return Load(_USERS, commands, _WINDOW, rate, seed)
 
 
 def run_all(folder: Path, plans: Iterable[Plan], say: Callable[[str], None]) -> list[Act]:
@@ -49,8 +75,10 @@ def run_all(folder: Path, plans: Iterable[Plan], say: Callable[[str], None]) -> 
 
 def _run_all(folder: Path, plans: Iterable[Plan], say: Callable[[str], None]) -> Iterator[Act]:
     for plan in plans:
-        say(f"{plan.name}: {len(plan.steps)} faults while {plan.load.commands:,} commands are replayed")
-        yield run.run(folder / plan.name, plan.load, plan.steps, lambda strike: say(_told(strike)))
+        say(f"{plan.stage.name}: {len(plan.steps)} faults while {plan.load.commands:,} commands are replayed")
+        yield run.run(
+            folder / plan.stage.name, plan.stage, plan.load, plan.steps, lambda strike: say(_told(strike))
+        )
 
 
 def _told(strike: Strike) -> str:

@@ -17,6 +17,11 @@ FIRST_CONNECTION: Final = 1_000_000
 _numbers = itertools.count(FIRST_CONNECTION)
 
 
+def connection_number() -> int:
+    """A number by which the ledger knows a connection of a strike."""
+    return next(_numbers)
+
+
 class NoAnswer(Exception):
     """The system did not answer a request in time."""
 
@@ -47,24 +52,24 @@ def ask_again(address: Address, session: str, lines: list[str], ledger: Ledger, 
 
 def _try(address: Address, session: str, lines: list[str], ledger: Ledger, seconds: float) -> bool:
     """One connection's worth; True when every line got a reply, also BUSY. Raises OSError."""
-    connection_number = next(_numbers)
+    number = connection_number()
     with socket.create_connection(address, min(_CONNECT_S, seconds)) as connection:
         connection.settimeout(seconds)
         data = "".join(f"{line}\n" for line in lines).encode()
         try:
-            ledger.sent(connection_number, data)
+            ledger.sent(number, data)
             connection.sendall(b"SESSION %b\n" % session.encode() + data)
-            return _read(connection, connection_number, len(lines) + 1, ledger)
+            return _read(connection, number, len(lines) + 1, ledger)
         finally:
-            ledger.lost(connection_number)
+            ledger.lost(number)
 
 
-def _read(connection: socket.socket, connection_number: int, count: int, ledger: Ledger) -> bool:
+def _read(connection: socket.socket, number: int, count: int, ledger: Ledger) -> bool:
     rest = b""
     while count and (data := connection.recv(1 << 18)):
         rest += data
         whole = rest.rfind(b"\n") + 1
-        ledger.answered(connection_number, rest[:whole])
+        ledger.answered(number, rest[:whole])
         count -= rest[:whole].count(b"\n")
         rest = rest[whole:]
     return count == 0

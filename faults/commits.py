@@ -32,8 +32,8 @@ def kill_shard(arena: Arena, step: Step) -> Strike:
     with arena.admin() as admin:
         with _held(arena, step.target) as backend:
             waiting = arena.ledger.outstanding
-            time_ms, start_s = kills.now_ms(), time.monotonic()
             in_flight = kills.freeze(arena, {step.target: before.process})
+            time_ms, start_s = kills.now_ms(), time.monotonic()
             kills.send_all([before.process.pid], signal.SIGKILL)
         wait_until(lambda: not _is_active(admin, backend), _HELD_S, 0.001)
         committed = _committed(admin, arena.session, waiting, step.target)

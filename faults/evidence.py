@@ -2,6 +2,9 @@
 
 import random
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +16,9 @@ from db.check import check
 from faults import client
 from faults.accounts import still
 from faults.arena import QUOTE_LIFE_MS, Arena
+from faults.kills import send_all
 from faults.ledger import Ledger
+from faults.model import Stage
 from faults.verdict import Evidence, LostHit, MissedFire
 from grader.check import check_log
 from grader.report import AccountView, Violation
@@ -38,10 +43,10 @@ class Files(Struct, frozen=True):
     audit_log: Path
 
 
-def gather(arena: Arena, replay_exit: int, clock_step_ms: int = 0) -> tuple[Evidence, Files]:
+def gather(arena: Arena, stage: Stage, replay_exit: int) -> tuple[Evidence, Files]:
     """Asks again what is not answered, repeats some of the rest, takes the dump and looks at everything.
 
-    `clock_step_ms` is how far the clock was stepped back. Raises faults.client.NoAnswer.
+    Raises faults.client.NoAnswer.
     """
     _insist_on_all(arena)
     _repeat_some(arena)
@@ -49,7 +54,8 @@ def gather(arena: Arena, replay_exit: int, clock_step_ms: int = 0) -> tuple[Evid
     stored = _stored(arena.state.audit_url, arena.session)
     recorded = _recorded_hits(arena.record)
     events = _events(arena.state.audit_url)
-    violations, missed_fires = _violations(arena, files, clock_step_ms)
+    report = check_log(files.audit_log, files.workload, quote_life_ms=QUOTE_LIFE_MS, shown=_SHOWN)
+    judged = [one for one in report.violations if one.rule not in stage.unjudged]
     ledger = arena.ledger
     evidence = Evidence(
         requests=ledger.sent_count,
@@ -68,8 +74,9 @@ def gather(arena: Arena, replay_exit: int, clock_step_ms: int = 0) -> tuple[Evid
         differing=_differing(ledger, stored),
         doubled=_doubled(arena.state.audit_url, arena.session),
         unasked=sorted(stored.keys() - ledger.replies.keys() - ledger.unanswered),
-        violations=violations,
-        missed_fires=missed_fires,
+        violations=_violations(arena, files, stage, judged, report.comparable),
+        missed_fires=[_missed(one) for one in judged if one.rule == _MISSED],
+        unjudged={rule: report.counts[rule] for rule in stage.unjudged if rule in report.counts},
         lost_hits=[hit for key, hit in recorded.items() if key not in events],
         invented_hits=len(events - recorded.keys()),
         replay_exit=replay_exit,
@@ -156,29 +163,48 @@ def _recorded_hits(record: Path) -> dict[str, LostHit]:
     return found
 
 
-def _violations(arena: Arena, files: Files, clock_step_ms: int) -> tuple[list[str], list[MissedFire]]:
-    """What the invariant check and the grader say; of fires that did not happen faults.verdict has to judge."""
+def _violations(
+    arena: Arena, files: Files, stage: Stage, judged: list[Violation], comparable: bool
+) -> list[str]:
+    """What the invariant check and the grader say, and accounts that the oracle does not derive.
+
+    Of fires that did not happen faults.verdict has to judge: they are left out.
+    """
     url = arena.state.audit_url
     found = [
         f"{violation.check}: {violation.sentence}"
-        for violation in check(url, quote_life_ms=QUOTE_LIFE_MS, clock_step_ms=clock_step_ms)
+        for violation in check(url, quote_life_ms=QUOTE_LIFE_MS, clock_step_ms=stage.clock_step_ms)
     ]
-    report = check_log(files.audit_log, files.workload, quote_life_ms=QUOTE_LIFE_MS, shown=_SHOWN)
-    found += [f"log, {one.rule}: {one}" for one in report.violations if one.rule != _MISSED]
-    missed = [_missed(violation) for violation in report.of(_MISSED)]
-    if not report.comparable:
+    found += [f"log, {one.rule}: {one}" for one in judged if one.rule != _MISSED]
+    if not comparable:
         found.append("the log cannot be held against the workload: it shows commands of nobody's")
+    return found if stage.unjudged else [*found, *_strange_accounts(url, arena, files)]
+
+
+def _strange_accounts(url: str, arena: Arena, files: Files) -> Iterator[str]:
     later = arena.folder / "later.xml"
-    accounts = still(url, later)
+    with _nobody_writes(arena):
+        accounts = still(url, later)
     oracle = check_log(later, files.workload, quote_life_ms=QUOTE_LIFE_MS).accounts
     later.unlink()
-    shown = {user: view for user, view in oracle.items() if view != _EMPTY}
-    found += [
-        f"the account of {user} is not what the oracle derives"
-        for user in sorted(accounts.keys() | shown.keys())
-        if accounts.get(user, _EMPTY) != shown.get(user, _EMPTY)
+    for user in sorted(accounts.keys() | oracle.keys()):
+        if accounts.get(user, _EMPTY) != oracle.get(user, _EMPTY):
+            yield f"the account of {user} is not what the oracle derives"
+
+
+@contextmanager
+def _nobody_writes(arena: Arena) -> Iterator[None]:
+    """All who write accounts stand still: triggers fire, and pendings expire, at any time."""
+    pids = [
+        process.pid
+        for name in arena.names("transaction", "trigger")
+        if (process := arena.part(name).process) is not None
     ]
-    return found, missed
+    send_all(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send_all(pids, signal.SIGCONT)
 
 
 def _missed(violation: Violation) -> MissedFire:

@@ -59,8 +59,8 @@ def _kill(arena: Arena, step: Step, names: Sequence[str], bound: int) -> Strike:
     before = {name: arena.part(name) for name in names}
     victims = {name: part.process for name, part in before.items() if part.process is not None}
     waiting = arena.await_outstanding()
-    time_ms, start_s = now_ms(), time.monotonic()
     in_flight = freeze(arena, victims)
+    time_ms, start_s = now_ms(), time.monotonic()
     for name, process in victims.items():
         for pid in family(process.pid) if name == "postgres" else [process.pid]:
             _send(pid, signal.SIGKILL)

@@ -92,7 +92,8 @@ class Ledger:
 
     def lost(self, connection: int) -> None:
         """The connection ended: what was outstanding on it is unknown now."""
-        unknown = self._outstanding.pop(connection, {}).keys() - self.replies.keys()
+        outstanding = self._outstanding.pop(connection, {})
+        unknown = {number for number in outstanding if number not in self.replies}
         self.ever_unknown += len(unknown - self.unknown)
         self.unknown |= unknown
 

@@ -14,6 +14,18 @@ class Step(Struct, frozen=True):
     """How long the load runs undisturbed before it."""
 
 
+class Stage(Struct, frozen=True):
+    """What an act needs besides a stack and a load."""
+
+    name: str
+    small_disk: bool = False
+    """Postgres' data lie on a small file system of their own."""
+    clock_step_ms: int = 0
+    """How far at most the clock is stepped back (for the invariant check)."""
+    unjudged: tuple[str, ...] = ()
+    """Rules of grader.rules that this act's log cannot show: what breaks them is counted and not held against it."""
+
+
 class Strike(Struct, frozen=True):
     """One fault that was injected, or tried."""
 

@@ -26,6 +26,26 @@ _BURST_S: Final = 0.1
 _PACE_S: Final = 0.05
 
 
+class SharedLedger(Ledger):
+    """A ledger that several threads write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def sent(self, connection: int, lines: bytes) -> None:
+        with self._lock:
+            super().sent(connection, lines)
+
+    def answered(self, connection: int, lines: bytes) -> None:
+        with self._lock:
+            super().answered(connection, lines)
+
+    def lost(self, connection: int) -> None:
+        with self._lock:
+            super().lost(connection)
+
+
 class Proxy:
     """Forwards connections to `target`. `start`, then clients connect to `address`; `stop` in the end."""
 

@@ -86,6 +86,8 @@ def show(found: Summary, console: Console) -> None:
             f" {evidence.resent:,} were sent again, {evidence.busy:,} times BUSY; {len(evidence.lost)} lost,"
             f" {len(evidence.doubled)} applied twice; {evidence.hits:,} hits, {evidence.events:,} in the log"
         )
+        for rule, count in evidence.unjudged.items():
+            console.print(f"not judged where the clock stepped: {rule} ({count:,})")
     for sentence in found.wrong[:_SHOWN]:
         console.print(f"WRONG: {sentence}")
     if len(found.wrong) > _SHOWN:

@@ -1,5 +1,6 @@
 """One act of chaos: a stack, a load, a list of steps, and the verdict."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -7,11 +8,11 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from faults import commits, kills, quotes, still, wire
+from faults import clock, commits, disk, kills, overload, quotes, rivals, still, wire
 from faults.arena import Arena, Load, arena, pause
 from faults.client import NoAnswer
 from faults.evidence import Files, gather
-from faults.model import Step, Strike
+from faults.model import Stage, Step, Strike
 from faults.verdict import Evidence, judge
 
 MAX_TRIES: Final = 5
@@ -37,12 +38,17 @@ STRIKES: Final[dict[str, Callable[[Arena, Step], Strike]]] = {
     "never-read": wire.never_read,
     "slow-sockets": wire.slow_sockets,
     "client": wire.kill_client,
+    "two-owners": rivals.own_twice,
+    "overload": overload.flood,
+    "clock": clock.step_clock,
+    "disk-full": disk.fill,
 }
 
 
 class Act(Struct, frozen=True):
     """What came of it."""
 
+    stage: Stage
     session: str
     files: Files
     strikes: list[Strike]
@@ -51,13 +57,17 @@ class Act(Struct, frozen=True):
     """Sentences about what did not hold."""
 
 
-def run(folder: Path, load: Load, steps: Sequence[Step], on_strike: Callable[[Strike], None]) -> Act:
+def run(
+    folder: Path, stage: Stage, load: Load, steps: Sequence[Step], on_strike: Callable[[Strike], None]
+) -> Act:
     """Injects the faults one after the other while the load runs, lets it end, and looks at everything.
 
-    Raises StackError when the stack does not come up, and NoAnswer when it is past helping.
+    Raises StackError when the stack does not come up, NoAnswer when it is past helping, and faults.disk.CannotMount.
     """
     strikes: list[Strike] = []
-    with arena(folder, load) as one:
+    with contextlib.ExitStack() as inside:
+        directory = inside.enter_context(disk.small_disk()) if stage.small_disk else None
+        one = inside.enter_context(arena(folder, load, directory))
         one.start_load()
         for step in steps:
             for _ in range(MAX_TRIES):
@@ -69,12 +79,12 @@ def run(folder: Path, load: Load, steps: Sequence[Step], on_strike: Callable[[St
                     break
         ended_early = one.load_ended
         replay_exit = one.finish_load(_REST_S)
-        evidence, files = gather(one, replay_exit)
+        evidence, files = gather(one, stage, replay_exit)
         shards = one.state.shape.shards
     wrong = judge(evidence, strikes, (step.fault for step in steps), shards)
     if ended_early:
         wrong.append("the load ended before the last fault: give it more commands, or fewer a second")
-    return Act(one.session, files, strikes, evidence, wrong)
+    return Act(stage, one.session, files, strikes, evidence, wrong)
 
 
 def _strike(one: Arena, step: Step) -> Strike:

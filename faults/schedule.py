@@ -16,6 +16,8 @@ _TIERS: Final = ("loadbalancer", "webserver-0", "webserver-1", *_SHARDS, "trigge
 _PARTS: Final = (*_TIERS, "postgres", "valkey")
 
 
+STEPS_MS: Final = {"+5 s": 5_000, "-5 s": -5_000, "+90 s": 90_000, "-90 s": -90_000}
+"""By how much the wall clock goes wrong."""
 BRIEFLY: Final = "for 5 s"
 FOR_LONG: Final = "for 22 s"
 """How long a quote server is down; the second is longer than a command waits for its price."""
@@ -52,6 +54,10 @@ FAULTS: Final = {
     "delay": Kind("every chunk 100 ms late for 4 s", seconds=4.0),
     "never-read": Kind("clients that ask and never read", seconds=5.0),
     "slow-sockets": Kind("a thousand sockets that write slowly, half of them cut off", seconds=4.0),
+    "two-owners": Kind("a second process for every shard, the same requests through both", seconds=10.0),
+    "overload": Kind("three times the load that fits", seconds=15.0),
+    "clock": Kind("the wall clock of all tiers steps, and back", tuple(STEPS_MS), 10.0, True),
+    "disk-full": Kind("no byte left for Postgres", seconds=12.0, holds_fires=True),
     "client": Kind("kill -9 of the replaying client, which then goes on in its session", seconds=3.0),
 }
 

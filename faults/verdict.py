@@ -73,6 +73,8 @@ class Evidence(Struct):
     """In the database, and never asked."""
     violations: list[str]
     """Of the invariant check and of the grader, and accounts that differ from the oracle's."""
+    unjudged: dict[str, int]
+    """Rules that the act's log cannot show (faults.model.Stage), and how often it seems to break them."""
     missed_fires: list[MissedFire]
     lost_hits: list[LostHit]
     invented_hits: int

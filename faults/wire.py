@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from faults import kills, probe
+from faults import client, kills, probe
 from faults.arena import Arena, pause
 from faults.model import Step, Strike
 from stack.process import wait_until
@@ -100,7 +100,8 @@ def slow_sockets(arena: Arena, step: Step) -> Strike:
         sockets = [open_until.enter_context(_connect(arena)) for _ in range(SLOW_SOCKETS)]
         opening = f"SESSION {arena.session}\n"
         texts = [f"{opening}{line}\n" for line in whole] + [opening + line for line in cut_off]
-        arena.ledger.sent(-time_ms, "".join(f"{line}\n" for line in whole).encode())
+        number = client.connection_number()
+        arena.ledger.sent(number, "".join(f"{line}\n" for line in whole).encode())
         for part in range(_SLOW_STEPS):
             for connection, text in zip(sockets, texts, strict=True):
                 size = -(-len(text) // _SLOW_STEPS)
@@ -108,8 +109,8 @@ def slow_sockets(arena: Arena, step: Step) -> Strike:
             if part == _SLOW_STEPS // 2:
                 took_s = _timed(arena)
         replies = [_line(connection) for connection in sockets[: len(whole)]]
-        arena.ledger.answered(-time_ms, "".join(replies).encode())
-        arena.ledger.lost(-time_ms)
+        arena.ledger.answered(number, "".join(replies).encode())
+        arena.ledger.lost(number)
     answered = sum(" OK " in reply for reply in replies)
     proof = f"{SLOW_SOCKETS} sockets, {answered} lines done and {len(cut_off)} cut off; another answered in {took_s:.2f} s"
     wrong = "" if took_s < _OTHERS_S else f"another client waited {took_s:.1f} s"
@@ -157,7 +158,7 @@ def _small(arena: Arena) -> socket.socket:
 
 def _write(arena: Arena, connection: socket.socket, data: bytes) -> None:
     """As much as the system takes; the ledger knows all of it as sent, and asks again in the end."""
-    number = -connection.fileno() - kills.now_ms()
+    number = client.connection_number()
     arena.ledger.sent(number, data)
     connection.settimeout(1.0)
     with contextlib.suppress(TimeoutError):

@@ -11,7 +11,8 @@ from faults.verdict import Evidence, LostHit, MissedFire, judge, late, merged
 
 GOOD = Evidence(
     requests=10, acknowledged=8, refused=2, was_unknown=1, resent=1, busy=0, stored=10, hits=3, events=3, unanswered=[],
-    contradictions=[], contradiction_count=0, lost=[], differing=[], doubled=[], unasked=[], violations=[], missed_fires=[],
+    contradictions=[], contradiction_count=0, lost=[], differing=[], doubled=[], unasked=[], violations=[], unjudged={},
+    missed_fires=[],
     lost_hits=[], invented_hits=0, replay_exit=0,
 )  # fmt: skip
 SHARD = f"transaction-{shard_of('ann', 2)}"
