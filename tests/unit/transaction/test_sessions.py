@@ -43,6 +43,9 @@ def test_half_is_forgotten_when_one_too_many_comes_and_not_before(monkeypatch: p
     assert (session.remembered, session.floor) == (10, 0)
     session.remember(11)
     assert (session.remembered, session.floor) == (5, 6)
+    for number in range(12, 17):
+        session.remember(number)
+    assert (session.remembered, session.floor) == (10, 6), "what was forgotten made room"
 
 
 @pytest.mark.parametrize("seed", range(3))
