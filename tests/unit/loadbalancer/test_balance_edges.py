@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.errors import ProtocolError
-from core.framing import LINK_HIGHEST, FrameDecoder, decode_link, encode_link
+from core.framing import LINK_HIGHEST, LINK_LINES, FrameDecoder, decode_link, encode_link
 from core.limits import (
     DOWN_DEADLINE_MS,
     MAX_LINE_BYTES,
@@ -96,6 +96,18 @@ def test_who_is_not_displaced_by_a_return_does_not_wait(world: World) -> None:
     assert not world.deliver(1), "the others wait for the answers to their first lines"
     world.settle()
     assert len(person.replies) == 80
+
+
+def test_what_came_before_a_reply_that_makes_no_sense_is_passed_on(world: World) -> None:
+    person = world.connect()
+    world.send(person, b"[1] ADD,u,1\n[2] ADD,u,2\n")
+    world.deliver(0)
+    text = b"[1] OK {}\n[2] OK {}\n[9] OK {}\n"
+    with pytest.raises(ProtocolError):
+        world.balancer.heard(0, LINK_LINES, encode_link(0, person.client.number, b"", text)[5:], 0)
+    world.collect()
+    assert person.replies == [b"[1] OK {}", b"[2] OK {}"]
+    assert world.balancer.waiting_bytes == 0
 
 
 @pytest.mark.parametrize("text", [b"", b"x", b"-1", b"1" * 17, b"1.0"])
