@@ -52,9 +52,8 @@ class Services:
 
     def url(self, role: str, database: str | None = None) -> str:
         """libpq URL of one of db.migrate.ROLES, with the file that holds its password."""
-        return secretfiles.with_role(
-            self.admin_url_of(database or self.database), role, self._secret(role, "pgpass")
-        )
+        url = secretfiles.with_database(self.postgres.nearest_url, database or self.database)
+        return secretfiles.with_role(url, role, self._secret(role, "pgpass"))
 
     @property
     def redis_url(self) -> str:

@@ -30,6 +30,11 @@ class ExternalPostgres:
         """libpq URL of that user, without the password."""
         return secretfiles.with_role(self._bare, self._user, self._passfile) if self._password else self._bare
 
+    @property
+    def nearest_url(self) -> str:
+        """The same: whoever gave the URL has chosen the way."""
+        return self.superuser_url
+
     def start(self) -> None:
         """Looks whether it answers. Raises StackError."""
         if self._password:

@@ -1,11 +1,13 @@
-"""An embedded PostgreSQL: made by initdb on first use, loopback only, passwords for everybody, durable."""
+"""An embedded PostgreSQL: made by initdb on first use, reached from this machine only, passwords for everybody, durable."""
 
+import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import psycopg
 
@@ -17,7 +19,6 @@ SUPERUSER: Final = "postgres"
 
 SETTINGS: Final = {
     "listen_addresses": ports.LOOPBACK,
-    "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "max_connections": "200",
     # Durable: an acknowledged command survives whatever dies. These are the defaults, said aloud.
@@ -38,6 +39,9 @@ SETTINGS: Final = {
     "timezone": "UTC",
 }
 
+_MAX_SOCKET_PATH: Final = 107
+"""What the kernel takes (sun_path). Where the folder's name is longer, there is no socket."""
+
 
 class EmbeddedPostgres(OwnServer):
     """PostgreSQL in `directory`/data. Raises StackError where this machine cannot run it."""
@@ -52,13 +56,27 @@ class EmbeddedPostgres(OwnServer):
         self._data = directory / "data"
         self._password_file = directory / "superuser.password"
         self._passfile = directory / "superuser.pgpass"
+        self._socket = directory / "socket"
         self._disguise = disguise.find()
 
     @property
     def superuser_url(self) -> str:
-        """libpq URL of the superuser in the database `postgres`."""
+        """libpq URL of the superuser in the database `postgres`, by TCP."""
         url = f"postgresql://{ports.LOOPBACK}:{self.port}/postgres"
         return secretfiles.with_role(url, SUPERUSER, self._passfile)
+
+    @property
+    def nearest_url(self) -> str:
+        """The same by the Unix socket in a folder that only we may enter; a batch costs a tenth less CPU than by TCP."""
+        return (
+            f"{self.superuser_url}&host={quote(str(self._socket), safe='/')}"
+            if self._has_socket
+            else self.superuser_url
+        )
+
+    @property
+    def _has_socket(self) -> bool:
+        return len(os.fsencode(self._socket / ".s.PGSQL.12345.lock")) <= _MAX_SOCKET_PATH
 
     def argv(self, port: int) -> Sequence[str]:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
@@ -68,6 +86,7 @@ class EmbeddedPostgres(OwnServer):
             "-D",
             str(self._data),
             f"--port={port}",
+            f"--unix-socket-directories={self._socket if self._has_socket else ''}",
             *options,
         ]
 
@@ -80,6 +99,9 @@ class EmbeddedPostgres(OwnServer):
 
     def prepare(self) -> None:
         """initdb into another folder that is then renamed: an interrupted one is done again from the start."""
+        shutil.rmtree(self._socket, ignore_errors=True)  # with the lock file of one that was killed
+        self._socket.mkdir(mode=0o700, parents=True)
+        self._disguise.give(self._socket)
         if (self._data / "PG_VERSION").exists():
             # Our own server of these data is dead by now. Its number may be another program's since, or a zombie's, and
             # would keep Postgres from starting; against a backend left behind, the shared memory it holds still guards.

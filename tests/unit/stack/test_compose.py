@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 TIERS = {tier.name: tier for tier in containers.tiers(Shape())}
-_ONLY_EMBEDDED = {"listen_addresses", "unix_socket_directories"}
+_ONLY_EMBEDDED = {"listen_addresses"}
 
 
 def mounted(name: str) -> set[str]:

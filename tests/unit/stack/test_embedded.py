@@ -61,13 +61,15 @@ def test_the_cache_wants_its_password(redis_db: "Cache") -> None:
     assert redis.Redis.from_url(redis_db.url, password=redis_db.password).ping()
 
 
-def test_durable_and_only_on_the_loopback_address(services: Services) -> None:
+def test_durable_and_only_on_this_machine(services: Services) -> None:
+    """By the loopback address, and by a Unix socket in a folder of the owner's."""
+    folder = services.directory / "socket"
     wanted = {
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
         "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
+        "unix_socket_directories": str(folder),
         "password_encryption": "scram-sha-256",
     }
     with psycopg.connect(services.admin_url) as connection:
@@ -75,6 +77,19 @@ def test_durable_and_only_on_the_loopback_address(services: Services) -> None:
             "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", (list(wanted),)
         )
         assert dict(rows.fetchall()) == wanted
+    assert folder.stat().st_mode & 0o777 == 0o700
+    with psycopg.connect(services.url(ROLES[0])) as connection:
+        assert connection.info.host == str(folder)
+
+
+def test_by_tcp_where_a_socket_would_have_too_long_a_name(tmp_path: Path) -> None:
+    services = Services(tmp_path / ("long" * 25), {})
+    services.start()
+    try:
+        with psycopg.connect(services.url(ROLES[0])) as connection:
+            assert connection.info.host == "127.0.0.1"
+    finally:
+        services.stop()
 
 
 def test_only_the_owner_may_read_what_is_secret(services: Services) -> None:
