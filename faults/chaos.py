@@ -23,7 +23,7 @@ MAIN: Final = "main"
 OF_ONE_TIME: Final = ("price-missing", "price-unquoted", "fire-unquoted", "fire-missing")
 """Rules that hold a price against the quotes above it in the log. The log is sorted by timestamps, so where the clock went
 back they say nothing; the invariant check, which knows of the step, judges the prices there."""
-_STAGES: Final = {
+STAGES: Final = {
     MAIN: Stage(MAIN),
     "clock": Stage("clock", clock_step_ms=max(map(abs, STEPS_MS.values())), unjudged=OF_ONE_TIME),
     "disk-full": Stage("disk-full", small_disk=True),
@@ -49,7 +49,7 @@ def chosen(text: str) -> list[str]:
 def acts(seed: int, faults: Sequence[str], kills: int, minutes: float, rate: float) -> list[Plan]:
     """What is to be done. Clock steps and the full disk have acts of their own, after the long one."""
     plans = []
-    for stage, its in _STAGES.items():
+    for stage, its in STAGES.items():
         own = [fault for fault in faults if _stage_of(fault) == stage]
         if own:
             long = stage == MAIN
@@ -60,7 +60,7 @@ def acts(seed: int, faults: Sequence[str], kills: int, minutes: float, rate: flo
 
 
 def _stage_of(fault: str) -> str:
-    return fault if fault in _STAGES else MAIN
+    return fault if fault in STAGES else MAIN
 
 
 def _load(steps: Sequence[Step], seed: int, rate: float) -> Load:
@@ -77,11 +77,12 @@ def _run_all(folder: Path, plans: Iterable[Plan], say: Callable[[str], None]) ->
     for plan in plans:
         say(f"{plan.stage.name}: {len(plan.steps)} faults while {plan.load.commands:,} commands are replayed")
         yield run.run(
-            folder / plan.stage.name, plan.stage, plan.load, plan.steps, lambda strike: say(_told(strike))
+            folder / plan.stage.name, plan.stage, plan.load, plan.steps, lambda strike: say(told(strike))
         )
 
 
-def _told(strike: Strike) -> str:
+def told(strike: Strike) -> str:
+    """One line about a strike."""
     name = f"{strike.fault} {strike.target}".strip()
     back = "" if strike.recovery_ms is None else f", back after {strike.recovery_ms:,} ms"
     return f"{name}{back}: {strike.wrong or strike.proof or 'did not strike'}"

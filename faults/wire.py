@@ -23,6 +23,7 @@ NEVER_READ: Final = 4
 LINES_NEVER_READ: Final = 2_000
 SLOW_SOCKETS: Final = 1_000
 _PATIENCE_S: Final = 20.0
+_CATCH_UP_S: Final = 180.0
 _SMALL_BUFFER: Final = 4_096
 _SLOW_STEPS: Final = 6
 _OTHERS_S: Final = 2.0
@@ -122,9 +123,12 @@ def kill_client(arena: Arena, step: Step) -> Strike:
     waiting = arena.await_outstanding()
     time_ms, answered = kills.now_ms(), len(arena.ledger.replies)
     pid = arena.kill_load()
-    arena.resume_load()
     seen = len(arena.ledger.replies)
-    going = wait_until(lambda: len(arena.ledger.replies) > seen + 100, _PATIENCE_S)
+    # It begins at the beginning, and what was done is only answered once more: not to be held to the pace of new requests.
+    arena.proxy.rate = None
+    arena.resume_load()
+    going = wait_until(lambda: len(arena.ledger.replies) > seen + 100, _CATCH_UP_S)
+    arena.proxy.rate = arena.load.rate
     proof = f"client {pid} died with {waiting} requests outstanding after {answered} replies, {arena.ledger.resent} sent again"
     return Strike(step.fault, "", time_ms, proof if going and waiting else "")
 
