@@ -1,12 +1,12 @@
 """A whole run: the faults that were asked for, in as many acts as they need."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
-from faults import run
+from faults import disk, run
 from faults.arena import Load
 from faults.model import Stage, Step, Strike
 from faults.run import Act
@@ -68,12 +68,14 @@ def _load(steps: Sequence[Step], seed: int, rate: float) -> Load:
     return Load(_USERS, commands, _WINDOW, rate, seed)
 
 
-def run_all(folder: Path, plans: Iterable[Plan], say: Callable[[str], None]) -> list[Act]:
+def run_all(folder: Path, plans: Sequence[Plan], say: Callable[[str], None]) -> list[Act]:
     """One act after the other. Raises StackError and NoAnswer."""
     return list(_run_all(folder, plans, say))
 
 
-def _run_all(folder: Path, plans: Iterable[Plan], say: Callable[[str], None]) -> Iterator[Act]:
+def _run_all(folder: Path, plans: Sequence[Plan], say: Callable[[str], None]) -> Iterator[Act]:
+    if any(plan.stage.small_disk for plan in plans):
+        disk.try_it()
     for plan in plans:
         say(f"{plan.stage.name}: {len(plan.steps)} faults while {plan.load.commands:,} commands are replayed")
         yield run.run(

@@ -8,6 +8,7 @@ from typing import Final
 
 from core.settings import Address
 from faults.ledger import Ledger
+from stack.errors import StackError
 
 _CONNECT_S: Final = 1.0
 _PAUSE_S: Final = 0.01
@@ -22,7 +23,7 @@ def connection_number() -> int:
     return next(_numbers)
 
 
-class NoAnswer(Exception):
+class NoAnswer(StackError):
     """The system did not answer a request in time."""
 
 

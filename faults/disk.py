@@ -16,6 +16,7 @@ from typing import Final
 from faults import kills, probe
 from faults.arena import Arena
 from faults.model import Step, Strike
+from stack.errors import StackError
 from stack.process import wait_until
 
 DISK_MB: Final = 1_024
@@ -28,8 +29,14 @@ _PIECE: Final = 1 << 20
 _SIGN: Final = b"No space left on device"
 
 
-class CannotMount(Exception):
+class CannotMount(StackError):
     """This user may not mount a file system; the text says what to do."""
+
+
+def try_it() -> None:
+    """Raises CannotMount where `small_disk` would."""
+    with small_disk():
+        pass
 
 
 @contextlib.contextmanager
@@ -46,15 +53,16 @@ def small_disk() -> Iterator[Path]:
         services.rmdir()
         directory.rmdir()
         raise CannotMount(
-            f"disk-full needs a file system of its own ({done.stderr.strip()}): run it as root or under `unshare -rm`."
+            f"disk-full needs a file system of its own ({done.stderr.strip()}): run it as root or under `unshare -rm`, or name others with --faults."
         )
     # What it says when the disk is full must not go to that disk.
     (services / "postgres.log").symlink_to(directory / "postgres.log")
     try:
         yield directory
     finally:
+        (services / "postgres.log").unlink(missing_ok=True)
         subprocess.run(["umount", "-l", str(services)], check=False)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone, or kept because something went wrong
             services.rmdir()
             directory.rmdir()
 
