@@ -47,7 +47,7 @@ FULL JOIN (
     SELECT username, sum(cents) AS held
     FROM (
         SELECT username, (buy ->> 1)::numeric * (buy ->> 2)::numeric AS cents
-        FROM account CROSS JOIN LATERAL jsonb_array_elements(buys) AS buy
+        FROM account CROSS JOIN LATERAL jsonb_array_elements(buys::jsonb) AS buy
         UNION ALL
         SELECT username, amount_cents FROM trigger_order WHERE side = 1
     ) AS holder
@@ -63,7 +63,7 @@ FULL JOIN (
     SELECT username, symbol, sum(shares) AS held
     FROM (
         SELECT username, sell ->> 0 AS symbol, (sell ->> 1)::numeric AS shares
-        FROM account CROSS JOIN LATERAL jsonb_array_elements(sells) AS sell
+        FROM account CROSS JOIN LATERAL jsonb_array_elements(sells::jsonb) AS sell
         UNION ALL
         SELECT username, symbol, shares FROM trigger_order WHERE side = 2
     ) AS holder
@@ -90,7 +90,7 @@ FROM (
         username, side, place, pending ->> 0 AS symbol, (pending ->> 1)::bigint AS shares, (pending ->> 2)::bigint AS price_cents,
         (pending ->> 3)::bigint AS opened_ms, (pending ->> 4)::bigint AS session_id, (pending ->> 5)::bigint AS number
     FROM account
-    CROSS JOIN LATERAL (VALUES ('buy', buys), ('sell', sells)) AS stack (side, pendings)
+    CROSS JOIN LATERAL (VALUES ('buy', buys::jsonb), ('sell', sells::jsonb)) AS stack (side, pendings)
     CROSS JOIN LATERAL jsonb_array_elements(pendings) WITH ORDINALITY AS one (pending, place)
 ) AS a
 FULL JOIN (

@@ -7,7 +7,7 @@
 -- left out. Returns those accounts' names.
 WITH written AS (
     INSERT INTO account AS a (username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys, sells, expired, history)
-    SELECT username, version + 1, cash, reserved, timestamp_ms, seq, buys::jsonb, sells::jsonb, expired, decode(history, 'hex')
+    SELECT username, version + 1, cash, reserved, timestamp_ms, seq, buys, sells, expired, decode(history, 'hex')
     FROM unnest(
         string_to_array(%(account_user)s::text, E'\x1f'),
         string_to_array(%(account_version)s::text, ',')::bigint[],
@@ -105,7 +105,7 @@ SELECT username FROM conflict;
 
 -- name: load_accounts
 -- Accounts with their holdings and trigger orders as JSON arrays, all of one snapshot.
-SELECT username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys::text, sells::text, expired, history,
+SELECT username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys, sells, expired, history,
        (SELECT json_agg(json_build_array(symbol, shares, reserved_shares))::text
         FROM holding AS h WHERE h.username = a.username) AS holdings,
        (SELECT json_agg(json_build_array(symbol, side, amount_cents, price_cents, shares, session_id, number, armed_ms))::text
@@ -135,5 +135,5 @@ FROM session AS s WHERE name = ANY (%(names)s::text[]);
 
 -- name: pendings
 -- Every account with a pending buy or sell: read once, when a transaction server starts.
-SELECT username, least((buys -> 0 ->> 3)::bigint, (sells -> 0 ->> 3)::bigint)
+SELECT username, least((buys::json -> 0 ->> 3)::bigint, (sells::json -> 0 ->> 3)::bigint)
 FROM account WHERE buys <> '[]' OR sells <> '[]';

@@ -30,10 +30,10 @@ PLANTS = [
     ("i2_reserved_shares", "UPDATE holding SET shares = shares + 1, reserved_shares = reserved_shares - 1 WHERE symbol = 'XYZ'"),
     ("i2_reserved_shares", "UPDATE account SET sells = '[]' WHERE username = 'alice'"),
     ("i2_pendings", "UPDATE account SET buys = '[]' WHERE username = 'alice'"),
-    ("i2_pendings", "UPDATE account SET buys = jsonb_set(buys, '{0,2}', '2400') WHERE username = 'alice'"),
-    ("i2_pendings", "UPDATE account SET sells = jsonb_build_array(sells -> 1, sells -> 0) WHERE username = 'alice'"),
-    ("i2_pendings", "UPDATE account SET sells = sells || sells WHERE username = 'alice'"),
-    ("i2_pendings", "UPDATE account SET sells = jsonb_set(sells, '{0,3}', '1') WHERE username = 'alice'"),
+    ("i2_pendings", "UPDATE account SET buys = jsonb_set(buys::jsonb, '{0,2}', '2400') WHERE username = 'alice'"),
+    ("i2_pendings", "UPDATE account SET sells = json_build_array(sells::json -> 1, sells::json -> 0) WHERE username = 'alice'"),
+    ("i2_pendings", "UPDATE account SET sells = sells::jsonb || sells::jsonb WHERE username = 'alice'"),
+    ("i2_pendings", "UPDATE account SET sells = jsonb_set(sells::jsonb, '{0,3}', '1') WHERE username = 'alice'"),
     ("i2_trigger_orders", "DELETE FROM trigger_order WHERE username = 'alice' AND symbol = 'XYZ' AND side = 2"),
     ("i2_trigger_orders", "UPDATE trigger_order SET price_cents = 749 WHERE username = 'bob' AND side = 1"),
     ("i2_trigger_orders", "UPDATE trigger_order SET number = number + 1 WHERE username = 'bob' AND side = 1"),
@@ -136,7 +136,7 @@ def test_the_scenario_has_everything_that_is_checked(lived: Database) -> None:
     with psycopg.connect(lived.admin_url) as connection:
         kinds = connection.execute("SELECT DISTINCT kind, command FROM audit").fetchall()
         account = connection.execute(
-            "SELECT jsonb_array_length(buys), jsonb_array_length(sells) FROM account WHERE username = 'alice'"
+            "SELECT jsonb_array_length(buys::jsonb), jsonb_array_length(sells::jsonb) FROM account WHERE username = 'alice'"
         ).fetchone()
         orders = connection.execute("SELECT DISTINCT side, price_cents IS NULL FROM trigger_order").fetchall()
     assert set(kinds) >= {(3, 5), (3, 8), (4, 11), (4, 13), (2, 0), *((1, code) for code in range(1, 17))}

@@ -1,5 +1,6 @@
 """Migrations: from nothing and from every older version to the newest, again and at once, and what each role may do then."""
 
+import json
 import multiprocessing
 import secrets
 from collections.abc import Iterator
@@ -144,12 +145,18 @@ def test_an_older_database_keeps_its_data(empty: Database, revision: str) -> Non
 
 
 def contents(database: Database) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table, by columns."""
+    """Every row of every table, by columns; a JSON array reads the same whether its column is text or jsonb."""
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
     found = {}
     for (table,) in rows(database, tables):
         query = sql.SQL("SELECT to_jsonb(t) FROM {} AS t ORDER BY 1").format(sql.Identifier(table))
-        found[table] = [row[0] for row in rows(database, query)]
+        found[table] = [
+            {
+                name: json.loads(value) if isinstance(value, str) and value[:1] == "[" else value
+                for name, value in row.items()
+            }
+            for (row,) in rows(database, query)
+        ]
     return found
 
 
