@@ -25,12 +25,14 @@ from stack.launcher import Stack, throw_away
 from stack.state import ROOT
 from stack.topology import Shape
 
-_PY_SPY_HZ, _PERF_HZ = 200, 500
+_PY_SPY_HZ, _PERF_HZ = 100, 500
 _POSTGRES: Final = "postgres"
 _PROGRAMS: Final = {
     "loadbalancer": "loadbalancer", "webserver": "webserver-0", "transaction": "transaction-0", "trigger": "trigger-0",
 }  # fmt: skip
 """Tier -> the process that stands for it."""
+_LONGER: Final = {"loadbalancer": 3, "trigger": 2}
+"""Tiers that work little are watched for so many times as long."""
 _STACK_BYTES: Final = 16_384
 """Of each stack that perf keeps: Postgres is built without frame pointers."""
 _HOTTEST: Final = 12
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--commands", type=int, default=100_000, help="of each replay; it goes on until all are sampled"
     )
-    parser.add_argument("--seconds", type=float, default=4, help="for which each program is sampled")
+    parser.add_argument("--seconds", type=float, default=5, help="for which each program is sampled")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "flames", help="folder of the pictures")
 
 
@@ -107,19 +109,19 @@ class _Sampler(threading.Thread):
         for tier, name in _PROGRAMS.items():
             process = state.part(name).process
             assert process is not None
-            self.found[tier] = self._py_spy(process.pid)
-        self.found[_gauge.GENERATOR] = self._py_spy(os.getpid())
+            self.found[tier] = self._py_spy(process.pid, _LONGER.get(tier, 1))
+        self.found[_gauge.GENERATOR] = self._py_spy(os.getpid(), 1)
         if shutil.which("perf"):
             self.found[_POSTGRES] = self._perf(state.admin_url)
 
-    def _py_spy(self, pid: int) -> Stacks:
+    def _py_spy(self, pid: int, longer: int) -> Stacks:
         program = shutil.which(
             "py-spy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         )
         if program is None:
             raise StackError("py-spy is not there: it comes with the development requirements")
         output = self._folder / "raw"
-        seconds = f"{max(1, round(self._seconds))}"
+        seconds = f"{max(1, round(self._seconds * longer))}"
         command = [
             program,
             "record",
