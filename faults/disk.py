@@ -53,7 +53,8 @@ def small_disk() -> Iterator[Path]:
         services.rmdir()
         directory.rmdir()
         raise CannotMount(
-            f"disk-full needs a file system of its own ({done.stderr.strip()}): run it as root or under `unshare -rm`, or name others with --faults."
+            f"disk-full needs a file system of its own ({done.stderr.strip()}): "
+            "run it as root or under `unshare -rm`, or name other faults."
         )
     # What it says when the disk is full must not go to that disk.
     (services / "postgres.log").symlink_to(directory / "postgres.log")

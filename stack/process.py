@@ -154,6 +154,8 @@ class Child:
 
     def log_tail(self) -> str:
         """The last lines that this run wrote to its log."""
+        if not self._launch.log.exists():
+            return "Its log is gone with its folder: it was told to stop."
         with self._launch.log.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
             log.seek(max(min(self._log_start, size), size - _LOG_TAIL_BYTES))
