@@ -106,6 +106,7 @@ def test_carriage_returns_and_trailing_blanks_do_not_count(line: bytes) -> None:
         (b"[] X", 0, b"X"),
         (b"[1 X", 0, b""),
         (b"[123", 0, b""),
+        (b"[1] X]", 1, b"X]"),
         (b"[1]\x0bX", 1, b"\x0bX"),
         (b"[" + b"0" * 61 + b"1] X", 1, b"X"),
         (b"[" + b"0" * 62 + b"1] X", 0, b""),

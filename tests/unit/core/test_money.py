@@ -62,3 +62,11 @@ def test_cents_go_there_and_back(cents: int) -> None:
 )
 def test_an_amount_is_over_zero_and_not_too_large(cents: int, good: bool) -> None:
     assert is_amount(cents) is good
+
+
+@pytest.mark.parametrize(
+    ("cents", "text"),
+    [(0, "0.00"), (9, "0.09"), (99, "0.99"), (100, "1.00"), (101, "1.01"), (-1, "-0.01"), (-100, "-1.00")],
+)
+def test_cents_around_a_dollar(cents: int, text: str) -> None:
+    assert format_cents(cents) == text
