@@ -18,6 +18,8 @@ from tests.simulation.world import Process
 
 _CHECK_S: Final = 0.05
 _STILL_CHECK_S: Final = 0.2
+_FULL_US: Final = 20_000
+"""The longest that a socket takes nothing."""
 _DEAD_AFTER_US: Final = 1_000_000
 
 
@@ -34,11 +36,12 @@ class NumberedClient(Client):
 
 
 class Socket:
-    """A non-blocking socket as the loop uses it. It takes less than it is given now and then."""
+    """A non-blocking socket as the loop uses it. Now and then it takes a part of what it is given, and nothing for a while."""
 
     def __init__(self, end: End, descriptor: int) -> None:
         self._end = end
         self._descriptor = descriptor
+        self._full_until_us = 0
 
     def fileno(self) -> int:
         return self._descriptor
@@ -63,12 +66,23 @@ class Socket:
         end = self._end
         if end.over == "reset":
             raise BrokenPipeError(errno.EPIPE, "reset")
+        if end.network.world.now_us < self._full_until_us:
+            raise BlockingIOError
         chance = end.network.world.chance.random
-        size = len(data) if chance() > end.network.weather.slices else int(chance() * (len(data) + 1))
+        size = len(data)
+        if chance() < end.network.weather.slices:
+            size = int(chance() * size)
+            self._fill_up(int(chance() * _FULL_US))
         if not size:
             raise BlockingIOError
         end.send(bytes(data[:size]))
         return size
+
+    def _fill_up(self, duration_us: int) -> None:
+        """It takes nothing for so long."""
+        world = self._end.network.world
+        self._full_until_us = world.now_us + duration_us
+        world.after(duration_us, self._end.wake)
 
     def shutdown(self, how: int) -> None:
         """Half-closing: the other side reads the end."""
@@ -85,7 +99,8 @@ class Socket:
         end = self._end
         if end.over == "reset":
             return real_select.EPOLLIN | real_select.EPOLLHUP | real_select.EPOLLERR | real_select.EPOLLOUT
-        return (real_select.EPOLLIN if end.inbox or end.over else 0) | real_select.EPOLLOUT
+        takes = end.network.world.now_us >= self._full_until_us
+        return (real_select.EPOLLIN if end.inbox or end.over else 0) | (real_select.EPOLLOUT if takes else 0)
 
 
 class Epoll:

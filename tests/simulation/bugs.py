@@ -4,6 +4,7 @@ The simulation must find every one of them: test_bugs.py. What stands behind a n
 """
 
 import asyncio
+import select
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -15,6 +16,7 @@ from core.codec import Request
 from core.errors import Unavailable
 from core.framing import FrameDecoder
 from loadbalancer.balance import Balancer
+from loadbalancer.loop import Loop
 from quotecache.flights import Flights
 from quotecache.freshness import Quote
 from quotecache.valkey import SharedQuotes
@@ -262,6 +264,33 @@ def _no_single_flight(real: Any) -> Any:
         return [answer or True for answer in await real(self, symbols, now_ms)]
 
     return ask
+
+
+@_plants(SharedQuotes, "ask")
+def _lost_first_answer_unheard(real: Any) -> Any:
+    """Who lost the answer to its first call believes that the cache is new (found by the simulation)."""
+
+    async def ask(self: SharedQuotes, symbols: Any, now_ms: int) -> Any:
+        known = self._known
+        try:
+            return await real(self, symbols, now_ms)
+        except Unavailable:
+            self._known = known
+            raise
+
+    return ask
+
+
+@_plants(Loop, "_serve_client")
+def _closed_client_served(real: Any) -> Any:
+    """A client whose reset is read while it may be written to is served on (found by the simulation)."""
+
+    def serve(self: Loop, port: Any, event: int) -> None:
+        real(self, port, event)
+        if event & select.EPOLLOUT:
+            self._balancer.changed.add(port.client)
+
+    return serve
 
 
 @_plants(Tables, "_fire_one")

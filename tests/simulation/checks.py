@@ -10,6 +10,7 @@ from tests.simulation.batches import StoredRow
 from tests.simulation.client import SESSION
 from tests.simulation.model import NAMES, Model
 from tests.simulation.tables import COMMAND, FIRE
+from tests.simulation.visitors import PERSON
 from tests.simulation.world import Broken
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def check(simulation: "Simulation") -> None:
     _modelled(simulation)
     _settled(simulation)
     _hits(simulation)
+    if simulation.person is not None:
+        simulation.person.check()
     _graded(simulation)
 
 
@@ -58,7 +61,7 @@ def _in_order(simulation: "Simulation") -> None:
     last: dict[str, int] = {}
     for row in simulation.tables.audit:
         if row.kind == COMMAND and row.user:
-            if row.number < last.get(row.user, 0):
+            if row.user != PERSON and row.number < last.get(row.user, 0):
                 raise Broken(f"{row.user} [{row.number}] took effect after [{last[row.user]}]")
             last[row.user] = row.number
 

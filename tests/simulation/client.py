@@ -23,6 +23,8 @@ class Client:
         self._simulation = simulation
         self._phase = 0
         self.done = False
+        self.phase_numbers: set[int] = set()
+        """Of the lines that the driver works on."""
         self.replies: defaultdict[int, list[str]] = defaultdict(list)
         """By number everything that was answered, BUSY too."""
         simulation.network.watch = self._watch
@@ -35,6 +37,7 @@ class Client:
         phases = self._simulation.plan.phases
         while self._phase < len(phases):
             phase = phases[self._phase]
+            self.phase_numbers = {int(line[1 : line.index("]")]) for line in phase.lines}
             await replay(
                 ["".join(f"{line}\n" for line in phase.lines).encode()],
                 ("balancer", 7000),
@@ -67,7 +70,7 @@ class Client:
         self.replies[number].append(reply)
         self._simulation.world.note("reply", number, reply)
         self._simulation.world.on_event("reply", self._simulation.processes["client"])
-        self._hold_to_the_law(number, reply)
+        self.hold_to_the_law(number, reply)
 
     def _was_repeated(self, number: int) -> bool:
         """Whether the number may have been sent before, on another connection: then the last sending alone came to nothing."""
@@ -79,9 +82,11 @@ class Client:
             "fault: cut connection",
         )
         dump = self._simulation.bodies[number][0].startswith("DUMPLOG")
+        if number in self._simulation.repeated:
+            return True
         return dump or len(self._simulation.bodies[number]) > 1 or any(struck[what] for what in again)
 
-    def _hold_to_the_law(self, number: int, reply: str) -> None:
+    def hold_to_the_law(self, number: int, reply: str) -> None:
         """What is answered is durable by now, with just that reply; another reply only to another request of that number."""
         tables = self._simulation.tables
         stored = tables.commands.get((tables.sessions.get(SESSION, 0), number))

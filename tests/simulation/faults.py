@@ -55,7 +55,7 @@ class Faults:
         """All tiers, the database and the cache at once."""
         simulation = self._simulation
         for name, process in list(simulation.processes.items()):
-            if process.alive and name not in ("client", "quoteserver"):
+            if process.alive and name.startswith(("web", "shard", "twin", "trigger", "balancer")):
                 simulation.kill(name, fault.duration_us)
         if not simulation.server.away:
             simulation.server.stop(fault.duration_us)

@@ -1,5 +1,45 @@
-"""Seeds in which the simulation once found something, each with what it was: run by test_simulation.py for ever."""
+"""Schedules in which the simulation found something in the real code, each with what it was.
 
-from typing import Final
+What a seed means changes with the drawing of plans and with the code. So each stands beside the bug that it found, planted anew
+(bugs.py): test_simulation.py sees that the schedule still finds it, and that it finds nothing now.
+"""
 
-KEPT: Final[dict[int, str]] = {}
+from typing import Any, Final, NamedTuple
+
+from msgspec import structs
+
+from tests.simulation.plan import Fault, Plan, draw
+
+
+class Kept(NamedTuple):
+    """A schedule: the plan of its seed, with some of it changed."""
+
+    seed: int
+    bug: str
+    found: str
+    changes: dict[str, Any]
+
+    @property
+    def plan(self) -> Plan:
+        """What is run."""
+        return structs.replace(draw(self.seed), **self.changes)
+
+
+_ALONE: Final = {"person": False, "stranger": False}
+KEPT: Final = (
+    Kept(
+        96,
+        "closed client served",
+        "a client that took no replies and reset its connection ended the balancer (loadbalancer.loop, KeyError)",
+        {},
+    ),
+    Kept(
+        63,
+        "lost first answer unheard",
+        "a process whose first call to the cache was done and not answered counted as new: a FLUSHALL cost a second hit",
+        {
+            "lost_share": 0.3, "quote_slow_us": 1_000_000,
+            "faults": [Fault("flush", "ask", count, 300) for count in (1, 2)], **_ALONE,
+        },
+    ),
+)  # fmt: skip

@@ -16,7 +16,7 @@ _KINDS: Final = {
 }  # fmt: skip
 """How often each kind of fault is drawn, against the others."""
 KINDS: Final = tuple(_KINDS)
-_MOST_OF: Final = {"record": 3, "fire": 2, "lock": 1, "replies": 3, "load": 5}
+_MOST_OF: Final = {"record": 3, "fire": 2, "lock": 1, "replies": 3, "load": 5, "ask": 4, "share": 3}
 """Events that are rare: of how many of them one is chosen."""
 _LONG_US: Final = 25_000_000
 """Longer than everybody's patience (limits.DOWN_DEADLINE_MS, QUOTE_DEADLINE_MS)."""
@@ -51,6 +51,10 @@ class Plan(Struct, frozen=True):
     faults: list[Fault]
     twin: bool
     """Two processes own the users of shard 0."""
+    person: bool
+    """Somebody sends lines without numbers meanwhile."""
+    stranger: bool
+    """Somebody repeats the driver's lines meanwhile."""
     triggers: int
     """Trigger servers."""
     quote_life_ms: int
@@ -84,11 +88,15 @@ def draw(seed: int) -> Plan:
     return Plan(
         seed=seed,
         phases=_draw_phases(chance, users, commands),
-        faults=[_draw_fault(chance, commands, twin) for _ in range(chance.choice((1, 2, 2, 3, 5)))],
+        faults=[
+            _draw_fault(chance, commands, twin, place) for place in range(chance.choice((1, 2, 2, 3, 5)))
+        ],
         twin=twin,
+        person=chance.random() < 0.25,
+        stranger=chance.random() < 0.25,
         triggers=2 if chance.random() < 0.2 else 1,
         quote_life_ms=chance.choice((1_500, 3_000, 6_000)),
-        pending_life_ms=chance.choice((1_000, 2_000, 4_000)),
+        pending_life_ms=chance.choice((700, 1_500, 3_000)),
         network_us=chance.choice((100, 300, 2_000)),
         database_us=chance.choice((200, 500, 3_000)),
         slices=chance.choice((0.0, 0.05, 0.5)),
@@ -110,7 +118,7 @@ def _draw_phases(chance: Random, users: tuple[str, ...], commands: int) -> list[
             lines[start : start + size],
             window=chance.choice((1, 2, 8, 64)),
             connections=chance.choice((1, 2, len(users))),
-            pause_us=int(chance.choice((0.01, 0.5, 1.0)) * chance.random() * 5_000_000),
+            pause_us=int(chance.choice((0.01, 0.5, 1.0)) * chance.random() * 4_000_000),
         )
         for start in range(0, len(lines), size)
     ]
@@ -123,9 +131,10 @@ def _again(chance: Random, lines: list[str], users: tuple[str, ...]) -> str:
     return line if chance.random() < 0.6 else f"{number} ADD,{chance.choice(users)},7.00"
 
 
-def _draw_fault(chance: Random, commands: int, twin: bool) -> Fault:
+def _draw_fault(chance: Random, commands: int, twin: bool, place: int) -> Fault:
+    """The first of a schedule is one that surely strikes: at an event that there is."""
     kind = chance.choices(KINDS, list(_KINDS.values()))[0]
-    event = chance.choice(("reply", "reply", "commit", "commit", *_MOST_OF))
+    event = chance.choice(("reply", "reply", "commit", "commit", *_MOST_OF)) if place else "reply"
     most = {"reply": commands - 1, "commit": commands // 3}
     target, amount = "", chance.randrange(2)
     if kind in ("kill", "stall"):

@@ -24,6 +24,7 @@ from tests.simulation.network import Address, Network, Weather
 from tests.simulation.plan import Plan, draw
 from tests.simulation.tables import Tables
 from tests.simulation.valkey import Valkey
+from tests.simulation.visitors import Person, Stranger
 from tests.simulation.world import Broken, Process, World, process_of
 
 BALANCER: Final[Address] = ("balancer", 7000)
@@ -40,11 +41,14 @@ class Outcome(Struct):
     """What the system did that it must never do; empty if nothing."""
     counts: Counter[str]
     """What struck, and what happened."""
-    digest: str
-    """Of the whole trace."""
     trace: list[tuple[Any, ...]]
     raised: Exception | None = None
     """What the code under test raised, if it did."""
+
+    @property
+    def digest(self) -> str:
+        """Of the whole trace."""
+        return hashlib.blake2b(repr(self.trace).encode(), digest_size=16).hexdigest()
 
 
 class Simulation:
@@ -58,7 +62,7 @@ class Simulation:
         self.network = Network(self.world, Weather(plan.network_us, slices=plan.slices))
         self.tables = Tables(plan.quote_life_ms)
         self.server = Server(self.world, self.tables, plan.lost_share, plan.database_us)
-        self.valkey = Valkey(self.world, self.tables.is_durable, plan.lost_share / 2, plan.network_us)
+        self.valkey = Valkey(self.world, self.tables.is_durable, plan.lost_share, plan.network_us)
         self.network.valkey = self.valkey
         self.network.dump = self._dump
         self.quotes = quoteserver.QuoteServer(
@@ -66,6 +70,8 @@ class Simulation:
         )
         self.bodies = plan.lines
         self.client = Client(self)
+        self.person = Person(self) if plan.person else None
+        self.stranger = Stranger(self) if plan.stranger else None
         self.graves: list[Process] = []
         self.processes: dict[str, Process] = {}
         self.balancer: BalancerProcess | None = None
@@ -85,6 +91,15 @@ class Simulation:
         triggers = [f"trigger{number}" for number in range(self.plan.triggers)]
         for name in (*self._shards, "web0", "web1", *triggers, "balancer", "client"):
             self.boot(name)
+        for visitor in (self.person, self.stranger):
+            if visitor is not None:
+                process = self.processes[visitor.name] = process_of(self.world, visitor.name, self.network)
+                process.call_soon(visitor.start, process)
+
+    @property
+    def repeated(self) -> set[int]:
+        """Numbers that somebody else sent too."""
+        return self.stranger.sent if self.stranger is not None else set()
 
     def boot(self, name: str) -> None:
         """Starts a process, for the first time or again."""
@@ -153,7 +168,7 @@ class Simulation:
         self.faults.over()
         self.world.at(self.world.now_us + TRAFFIC_US, lambda: None)
         self.world.run(self._is_well, TRAFFIC_US)
-        rest_us = self.world.now_us + 1000 * (self.plan.pending_life_ms + 2_500)
+        rest_us = self.world.now_us + 1000 * (self.plan.pending_life_ms + 2_100)
         self.world.at(rest_us, lambda: None)
         self.world.run(lambda: self.world.now_us >= rest_us, TRAFFIC_US)
         check(self)
@@ -185,5 +200,4 @@ def run(seed: int, plan: Plan | None = None) -> Outcome:
     finally:
         simulation.end()
     world = simulation.world
-    digest = hashlib.blake2b(repr(world.trace).encode(), digest_size=16).hexdigest()
-    return Outcome(seed, broken, world.counts, digest, world.trace, raised)
+    return Outcome(seed, broken, world.counts, world.trace, raised)

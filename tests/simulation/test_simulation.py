@@ -10,11 +10,11 @@ import pytest
 
 from tests.simulation import seams
 from tests.simulation.bugs import BUGS
-from tests.simulation.kept import KEPT
+from tests.simulation.kept import KEPT, Kept
 from tests.simulation.run import outcomes
 from tests.simulation.simulation import run
 
-FIRST, SCHEDULES = 20_261_121, 300
+FIRST, SCHEDULES = 20_261_121, 250
 KINDS_STRUCK = (
     "kill",
     "stall",
@@ -25,8 +25,10 @@ KINDS_STRUCK = (
     "clock",
     "web server taken for dead",
 )
-BUG_SCHEDULES = 250
+BUG_SCHEDULES = 200
 """Within so many schedules each planted bug is found, counted from seed 1."""
+RARE = {"lost first answer unheard"}
+"""Found once in some thousands of schedules; kept.py has one that does."""
 _DIGESTS = """
 from tests.simulation import seams
 from tests.simulation.simulation import run
@@ -37,20 +39,24 @@ with seams.replaced():
 
 def test_nothing_breaks() -> None:
     counts: Counter[str] = Counter()
+    unharmed = 0
     for outcome in outcomes(range(FIRST, FIRST + SCHEDULES)):
         assert not outcome.broken, f"seed {outcome.seed}: {outcome.broken}"
         counts += outcome.counts
+        unharmed += not any(what.startswith("fault") for what in outcome.counts)
+    assert unharmed < SCHEDULES // 20
     struck = [what.removeprefix("fault: ") for what in counts if what.startswith("fault: ")]
     for kind in (*KINDS_STRUCK, "kill everything"):
         assert any(what.startswith(kind) for what in struck), f"no {kind} struck"
     assert counts["trigger fired"] > 20
 
 
-@pytest.mark.parametrize("seed", KEPT)
-def test_a_seed_that_found_something(seed: int) -> None:
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.bug)
+def test_what_was_found_stays_mended(kept: Kept) -> None:
     with seams.replaced():
-        outcome = run(seed)
-    assert not outcome.broken, f"{KEPT[seed]}: {outcome.broken}"
+        assert run(kept.seed, kept.plan).broken == ""
+        with BUGS[kept.bug]():
+            assert run(kept.seed, kept.plan).broken != ""
 
 
 def test_a_seed_says_everything() -> None:
@@ -67,7 +73,7 @@ def test_a_seed_says_everything() -> None:
     assert len(set(found[0].strip("[]\n").split(", "))) == 30
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", sorted(BUGS.keys() - RARE))
 def test_a_planted_bug_is_found(name: str) -> None:
     with BUGS[name]():
         assert any(outcome.broken for outcome in outcomes(range(1, 1 + BUG_SCHEDULES)))

@@ -153,6 +153,8 @@ class Valkey:
         if not self.away and not (lost and chance() < 0.5):
             value = getattr(self, name)(keys, arguments)
             self.world.note("cache", process.name, name)
+            if name == "share" or len(keys) > 2:
+                self.world.on_event(name, process)
         failed = lost or self.away
         self.world.after(self.travel_us(), process.call_soon, _settle, future, value, failed)
 

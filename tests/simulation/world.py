@@ -71,6 +71,7 @@ class World:
         self._due: list[tuple[int, int, Timer]] = []
         self._sequence = 0
         self._runnable: list[Process] = []
+        self._current: Process | None = None
 
     def note(self, *what: Any) -> None:
         """Writes a line of the trace."""
@@ -104,20 +105,22 @@ class World:
         """Until `done`. Raises Broken when that is not reached within `limit_us` from now, or when nothing is left to do."""
         limit_us += self.now_us
         turns = 0
-        while not done():
-            turns += 1
-            if turns > MAX_TURNS:
-                raise Broken(f"no end after {turns} turns")
-            if self._runnable:
-                self._run_one()
-                continue
-            if not self._due or self._due[0][0] > limit_us:
-                raise Broken(
-                    f"stuck: not done after {limit_us / 1e6:.1f} s"
-                    if self._due
-                    else "stuck: nothing is left to do"
-                )
-            self._advance()
+        try:
+            while not done():
+                turns += 1
+                if turns > MAX_TURNS:
+                    raise Broken(f"no end after {turns} turns")
+                if self._runnable:
+                    self._run_one()
+                elif not self._due:
+                    raise Broken("stuck: nothing is left to do")
+                elif self._due[0][0] > limit_us:
+                    raise Broken(f"stuck: not done after {limit_us / 1e6:.1f} s")
+                else:
+                    self._advance()
+        finally:
+            asyncio._set_running_loop(None)
+            self._current = None
 
     def _run_one(self) -> None:
         runnable = self._runnable
@@ -127,6 +130,9 @@ class World:
         runnable.pop()
         process.queued = False
         if process.alive and not process.stalled:
+            if process is not self._current:
+                self._current = process
+                asyncio._set_running_loop(process)
             process.turn()
 
     def _advance(self) -> None:
@@ -176,18 +182,14 @@ class Process(asyncio.AbstractEventLoop):
         self.tasks: list[asyncio.Task[Any]] = []
 
     def turn(self) -> None:
-        """One iteration: everything that is ready now."""
+        """One iteration: everything that is ready now. The caller has made it the running loop."""
         ready = self.ready
-        asyncio._set_running_loop(self)
-        try:
-            for _ in range(len(ready)):
-                timer = ready.popleft()
-                if timer.callback is not None:
-                    timer.callback(*timer.arguments)
+        for _ in range(len(ready)):
+            timer = ready.popleft()
+            if timer.callback is not None:
+                timer.callback(*timer.arguments)
                 if not self.alive or self.stalled:
                     break
-        finally:
-            asyncio._set_running_loop(None)
         if ready:
             self.world.wake(self)
 
