@@ -1,8 +1,8 @@
-"""The mutation score of the pure modules: `python -m tests.mutation.score [--modules a,b] [--sample N --seed S] [--json F]`.
+"""The mutation score of the pure modules: `python -m tests.mutation.score [--modules a,b] [--share 0.1 --seed S] [--json F]`.
 
 mutmut changes one thing at a time (a comparison, a number, an argument, a keyword, ...) in a copy of the project and runs
 the tests that reach the changed function, each in a fork of a process that has imported everything. The modules are those
-of import-linter's purity contract, the tests those named after them: no process, no socket, no service.
+of import-linter's purity contract, the tests those named after the pure modules of the same package: no process, no socket.
 
 Score = killed / (all - equivalent). Equivalent are the mutants of `equivalent.toml`, by hand and with a reason each; one
 that a test kills nevertheless, or that does not exist any more, is told. A mutant that runs for too long counts as killed.
@@ -33,6 +33,9 @@ MEMORY_BYTES: Final = 2 * 1024**3
 _CONTRACT: Final = "Pure modules"
 _LEFT_OUT: Final = ("grader.", "faults.")
 """They judge the system and are no part of it; the grader has plants of its own (tests/unit/grader)."""
+_SPINNER: Final = re.compile("[\u2800-\u28ff]")
+_BESIDES: Final = ("db", "grader", "tests", "pyproject.toml")
+"""What tests need beside the packages of the pure modules."""
 _SETTLED: Final = {"killed", "timeout", "segfault", "suspicious", "caught by type check"}
 _CONFIG: Final = """[mutmut]
 source_paths={sources}
@@ -79,7 +82,14 @@ class Found(Struct):
     modules: dict[str, Tally]
     survivors: list[Mutant]
     listed_in_vain: list[Mutant]
-    """Of equivalent.toml: killed after all, or not there any more (or, in a sample, not tried)."""
+    """Of equivalent.toml: killed after all, or not there any more (or, with a share, not tried)."""
+
+    def __add__(self, other: "Found") -> "Found":
+        return Found(
+            self.modules | other.modules,
+            self.survivors + other.survivors,
+            self.listed_in_vain + other.listed_in_vain,
+        )
 
 
 def pure_modules() -> list[str]:
@@ -102,11 +112,12 @@ def test_files(module: str) -> list[str]:
     )
 
 
-def tests_of(modules: Sequence[str]) -> list[str]:
-    """The files of tests that are run for these modules: those of all pure modules of their packages."""
-    packages = {name.partition(".")[0] for name in modules}
-    chosen = [name for name in pure_modules() if name.partition(".")[0] in packages]
-    return sorted({file for name in chosen for file in test_files(name)})
+def packages_of(modules: Sequence[str]) -> dict[str, list[str]]:
+    """The modules by package: those of one are tried with the tests of its pure modules, and with no others."""
+    packages: dict[str, list[str]] = {}
+    for module in modules:
+        packages.setdefault(module.partition(".")[0], []).append(module)
+    return packages
 
 
 def equivalents() -> dict[Mutant, str]:
@@ -125,22 +136,24 @@ class Laboratory:
     functions that changed, and mutants that survived (there may be a test for them now)."""
 
     def __init__(self, folder: Path, modules: Sequence[str]) -> None:
+        """`modules` are of one package."""
         self._folder = folder
         self._modules = modules
+        made = packages_of(pure_modules())
+        package = modules[0].partition(".")[0]
         self._used = (folder / "mutants").exists()
-        packages = sorted({name.partition(".")[0] for name in pure_modules()})
-        others = ["db", "grader", "tests", "pyproject.toml"]
+        folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / "mutants" / "tests", ignore_errors=True)
         (folder / "mutants" / "mutmut-stats.json").unlink(
             missing_ok=True
         )  # which test reaches which function
-        for name in (*packages, *others):
+        for name in (*made, *_BESIDES):
             _copy(ROOT / name, folder / name)
         config = _CONFIG.format(
-            sources=_lines(packages),
+            sources=_lines(made),
             only=_lines(name.replace(".", "/") + ".py" for name in modules),
-            others=_lines(others),
-            tests=_lines(tests_of(modules)),
+            others=_lines(_BESIDES),
+            tests=_lines(sorted({file for module in made[package] for file in test_files(module)})),
         )
         (folder / "setup.cfg").write_text(config, "utf-8")
 
@@ -154,7 +167,8 @@ class Laboratory:
             code = process.wait()
         said = log.read_text("utf-8", "replace")
         if code:
-            sys.exit(f"{' '.join(arguments[:3])} ended with {code}:\n{said[-5_000:]}")
+            words = [line for line in said.splitlines() if not _SPINNER.match(line)]
+            sys.exit(f"{' '.join(arguments[:3])} ended with {code}:\n" + "\n".join(words[-60:]))
         return said
 
     def names(self) -> list[str]:
@@ -265,8 +279,8 @@ def main() -> int:
     """The command; its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--modules", help="of the pure ones, with commas between; all by default")
-    parser.add_argument("--sample", type=int, help="try only so many mutants")
-    parser.add_argument("--seed", type=int, default=1, help="which ones a sample takes")
+    parser.add_argument("--share", type=float, default=1.0, help="try only this share of the mutants")
+    parser.add_argument("--seed", type=int, default=1, help="which ones a share takes")
     parser.add_argument("--goal", type=float, default=90.0, help="percent below which the exit code is 1")
     parser.add_argument(
         "--folder", type=Path, help="an existing one to work in; used again, it saves what was done"
@@ -276,14 +290,16 @@ def main() -> int:
     modules = options.modules.split(",") if options.modules else pure_modules()
     os.nice(19)
     start = time.monotonic()
+    listed, chance = equivalents(), random.Random(options.seed)
+    found = Found({}, [], [])
     with tempfile.TemporaryDirectory(prefix="daytrade-mutation-") as scratch:
-        laboratory = Laboratory(options.folder or Path(scratch), modules)
-        names: list[str] = []
-        if options.sample:
-            everything = laboratory.names()
-            names = random.Random(options.seed).sample(everything, min(options.sample, len(everything)))
-            print(f"{len(names)} of {len(everything)} mutants, seed {options.seed}", flush=True)
-        found = judge(laboratory, laboratory.run(names), equivalents())
+        for name, package in packages_of(modules).items():
+            laboratory = Laboratory((options.folder or Path(scratch)) / name, package)
+            names = [each for each in laboratory.names() if chance.random() < options.share]
+            if names:
+                statuses = laboratory.run(names if options.share < 1 else [])
+                found += judge(laboratory, statuses, listed)
+            print(f"{name}: {len(names)} mutants tried", flush=True)
     percent = _say(found)
     print(f"\n{time.monotonic() - start:.0f} s; goal {options.goal} %")
     if options.json:

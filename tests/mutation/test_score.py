@@ -67,11 +67,11 @@ def test_the_module_of_a_mutant() -> None:
 def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """mutmut makes mutants, the tests of core kill nearly all of them, and what is found is written down."""
     result = tmp_path / "score.json"
-    arguments = ["score", "--modules", "core.ids", "--sample", "8", "--json", str(result), "--goal", "50"]
+    arguments = ["score", "--modules", "core.ids", "--share", "0.3", "--json", str(result), "--goal", "50"]
     monkeypatch.setattr("sys.argv", arguments)
     monkeypatch.setattr("os.nice", lambda more: 0)
     assert score.main() == 0
     found = msgspec.json.decode(result.read_bytes(), type=score.Found)
     tally = found.modules["core.ids"]
-    assert tally.killed + tally.survived + tally.equivalent == 8
-    assert tally.killed >= 6
+    assert 4 < tally.killed + tally.survived + tally.equivalent < 20
+    assert tally.killed >= 4
