@@ -2,10 +2,15 @@
 
 The primary key of the command table is what makes a repeat harmless; this only decides when it is worth a look-up. So it
 may forget, and does when it remembers too much: then every session forgets the lower half of its numbers, so that the
-room goes to those that are in use.
+room goes to those that are in use. Numbers are remembered as bits of words, since a session uses most of them.
 """
 
-from core.limits import MAX_REMEMBERED_NUMBERS, MAX_SESSIONS_REMEMBERED
+from typing import Final
+
+from core.limits import MAX_REMEMBERED_WORDS, MAX_SESSIONS_REMEMBERED
+
+_WORD_SHIFT: Final = 6
+_WORD_MASK: Final = 63
 
 
 class Session:
@@ -17,33 +22,44 @@ class Session:
         self.session_id = session_id
         self.floor = floor
         self._book = book or Sessions()
-        self._seen: set[int] = set()
+        self._seen: dict[int, int] = {}
+        """Words of 64 numbers by number // 64, a bit for each number."""
 
     @property
     def remembered(self) -> int:
-        """How many numbers are remembered."""
+        """How many words are remembered."""
         return len(self._seen)
 
     def may_be_known(self, number: int) -> bool:
         """False only for a number that this shard has not seen and that was in no database when it first met the session."""
-        return number <= self.floor or number in self._seen
+        return number <= self.floor or bool(
+            self._seen.get(number >> _WORD_SHIFT, 0) >> (number & _WORD_MASK) & 1
+        )
 
     def remember(self, number: int) -> None:
         """The number is in the database."""
-        if number > self.floor and number not in self._seen:
-            self._seen.add(number)
+        if number <= self.floor:
+            return
+        place = number >> _WORD_SHIFT
+        word = self._seen.get(place)
+        self._seen[place] = (word or 0) | 1 << (number & _WORD_MASK)
+        if word is None:
             self._book.count()
 
     def forget_half(self) -> None:
-        """The lower half of the numbers falls under the floor."""
+        """The lower half of the words falls under the floor."""
         if self._seen:
-            self.floor = sorted(self._seen)[len(self._seen) // 2]
-            self._seen = {number for number in self._seen if number > self.floor}
+            middle = sorted(self._seen)[len(self._seen) // 2]
+            self.floor = self._highest_in(middle)
+            self._seen = {place: word for place, word in self._seen.items() if place > middle}
 
     @property
     def highest(self) -> int:
         """The highest number known here."""
-        return max(self._seen, default=self.floor)
+        return self._highest_in(max(self._seen)) if self._seen else self.floor
+
+    def _highest_in(self, place: int) -> int:
+        return (place << _WORD_SHIFT) + self._seen[place].bit_length() - 1
 
 
 class Sessions:
@@ -64,9 +80,9 @@ class Sessions:
         return session
 
     def count(self) -> None:
-        """A number more is remembered."""
+        """A word more is remembered."""
         self._remembered += 1
-        if self._remembered > MAX_REMEMBERED_NUMBERS:
+        if self._remembered > MAX_REMEMBERED_WORDS:
             for session in self._by_name.values():
                 session.forget_half()
             self._remembered = sum(session.remembered for session in self._by_name.values())

@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.limits import MAX_SESSIONS_REMEMBERED
 from transaction import sessions as sessions_module
@@ -36,57 +38,70 @@ def test_a_session_keeps_its_number_in_the_database() -> None:
 
 
 def test_half_is_forgotten_when_one_too_many_comes_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_NUMBERS", 10)
+    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_WORDS", 10)
     session = Sessions().put("a", 1, 0)
-    for number in range(1, 11):
-        session.remember(number)
+    for word in range(1, 11):
+        session.remember(64 * word)
+        session.remember(64 * word + 5)
     assert (session.remembered, session.floor) == (10, 0)
-    session.remember(11)
-    assert (session.remembered, session.floor) == (5, 6)
-    for number in range(12, 17):
+    session.remember(64 * 11)
+    assert (session.remembered, session.floor) == (5, 64 * 6 + 5)
+    for word in range(12, 17):
+        session.remember(64 * word)
+    assert (session.remembered, session.floor) == (10, 64 * 6 + 5), "what was forgotten made room"
+
+
+@given(st.integers(0, 200), st.sets(st.integers(1, 2**53)))
+def test_as_long_as_there_is_room_nothing_is_forgotten(floor: int, numbers: set[int]) -> None:
+    session = Session(1, floor)
+    for number in numbers:
         session.remember(number)
-    assert (session.remembered, session.floor) == (10, 6), "what was forgotten made room"
+    near = {number + step for number in numbers for step in (-65, -64, -1, 0, 1, 64, 65)}
+    assert {number for number in near if session.may_be_known(number)} == {
+        number for number in near if number <= floor or number in numbers
+    }
+    assert session.highest == max([floor, *numbers])
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_forgetting_never_turns_a_yes_into_a_no(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"seed {seed}")
-    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_NUMBERS", 100)
+    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_WORDS", 100)
     chance = random.Random(seed)
     sessions = Sessions()
-    session, other = sessions.put("a", 1, 50), sessions.put("b", 2, 0)
-    done = set(range(51))
+    session, other = sessions.put("a", 1, 50 * 64), sessions.put("b", 2, 0)
+    done = {64 * number for number in range(51)}
     looked_up = 0
     for base in range(51, 2000):
-        number = max(1, base + chance.randint(-30, 30))
+        number = 64 * max(1, base + chance.randint(-30, 30))
         if number not in done:
             looked_up += session.may_be_known(number)
             session.remember(number)
             done.add(number)
         if chance.random() < 0.1:
-            other.remember(base)
+            other.remember(64 * base)
         assert all(session.may_be_known(one) for one in chance.sample(sorted(done), 5))
         assert session.remembered + other.remembered <= 100
     assert looked_up < 300, "remembering was of no use"
 
 
 def test_the_room_goes_to_the_sessions_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_NUMBERS", 100)
+    monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_WORDS", 100)
     sessions = Sessions()
     idle = [sessions.put(f"idle{number}", number, 0) for number in range(40)]
     for session in idle:
         session.remember(1)
-        session.remember(2)
+        session.remember(64)
     busy = sessions.put("busy", 77, 0)
     for number in range(1, 1000):
-        busy.remember(number)
-        busy.remember(number)
+        busy.remember(64 * number)
+        busy.remember(64 * number)
         assert sum(one.remembered for one in (busy, *idle)) <= 100
     assert sum(one.remembered for one in idle) == 0
     assert busy.remembered >= 50
-    assert busy.highest == 999
-    assert {session.highest for session in idle} == {2}
-    assert all(session.may_be_known(1) and not session.may_be_known(3) for session in idle)
+    assert busy.highest == 64 * 999
+    assert {session.highest for session in idle} == {64}
+    assert all(session.may_be_known(1) and not session.may_be_known(65) for session in idle)
 
 
 def test_the_sessions_that_came_first_leave_first() -> None:
