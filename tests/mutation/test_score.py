@@ -30,7 +30,7 @@ def test_every_pure_module_with_code_has_tests_of_its_name() -> None:
 def test_an_equivalent_mutant_is_of_this_code_and_has_a_reason(mutant: Mutant) -> None:
     assert mutant.module in pure_modules()
     lines = "\n".join(line.strip() for line in path_of(mutant.module).read_text().splitlines())
-    assert f"\n{mutant.old}\n" in lines, "the code has changed: is there still something to list?"
+    assert f"\n{mutant.old}\n" in f"\n{lines}\n", "the code has changed: is there still something to list?"
     assert mutant.new != mutant.old
     assert len(equivalents()[mutant].split()) >= 3
 
