@@ -42,35 +42,24 @@ class Quoted(Protocol):
 class Entry:
     """One request on its way through a shard, or (request None) the order to look after a user's expired pendings."""
 
-    __slots__ = (
-        "answered",
-        "doubtful",
-        "link",
-        "repeat",
-        "reply",
-        "request",
-        "session",
-        "unpriced",
-        "user",
-    )
+    session: Session | None = None
+    """Set once the session's number is known."""
+    doubtful = False
+    """Its commit may have happened: its number is looked up before it is decided (again)."""
+    answered = False
+    """Its reply was found in the database: it was done before."""
+    repeat = False
+    """A DISPLAY_SUMMARY or DUMPLOG that was done before: done again, not audited."""
+    unpriced = False
+    """The quote server gave no price within the deadline."""
+    reply = ""
+    """`OK {...}` or `ERR {...}` once decided."""
 
     def __init__(self, request: Request | None, link: Any, user: str) -> None:
         self.request = request
         self.link = link
         """Where the reply goes; opaque here."""
         self.user = user
-        self.session: Session | None = None
-        """Set once the session's number is known."""
-        self.doubtful = False
-        """Its commit may have happened: its number is looked up before it is decided (again)."""
-        self.answered = False
-        """Its reply was found in the database: it was done before."""
-        self.repeat = False
-        """A DISPLAY_SUMMARY or DUMPLOG that was done before: done again, not audited."""
-        self.unpriced = False
-        """The quote server gave no price within the deadline."""
-        self.reply = ""
-        """`OK {...}` or `ERR {...}` once decided."""
 
     @property
     def session_id(self) -> int:

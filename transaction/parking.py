@@ -17,7 +17,8 @@ class Parking:
     """Queues of waiting entries by user, and the users by the symbol they wait for."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Entry]] = {}
+        self.queues: dict[str, deque[Entry]] = {}
+        """By user; who is in here waits."""
         self._waiting: dict[str, dict[str, None]] = {}
         self._symbol: dict[str, str] = {}
         self._count = 0
@@ -27,29 +28,29 @@ class Parking:
         return self._count
 
     def __contains__(self, user: str) -> bool:
-        return user in self._queues
+        return user in self.queues
 
     def park(self, user: str, symbol: str, entries: Iterable[Entry]) -> None:
         """The user waits for `symbol` (or DUMP); `entries` are the first of the queue."""
-        queue = self._queues[user] = deque(entries)
+        queue = self.queues[user] = deque(entries)
         self._count += len(queue)
         self._symbol[user] = symbol
         self._waiting.setdefault(symbol, {})[user] = None
 
     def append(self, user: str, entry: Entry) -> None:
         """One more command of a user who waits."""
-        self._queues[user].append(entry)
+        self.queues[user].append(entry)
         self._count += 1
 
     def entries(self) -> Iterator[Entry]:
         """Everything that waits."""
-        for queue in self._queues.values():
+        for queue in self.queues.values():
             yield from queue
 
     def waiting_for(self, symbol: str) -> Iterator[Entry]:
         """Everything that waits behind users who wait for this symbol."""
         for user in self._waiting.get(symbol, ()):
-            yield from self._queues[user]
+            yield from self.queues[user]
 
     def release_user(self, user: str) -> list[Entry]:
         """Ends one user's wait; their entries in order."""
@@ -58,7 +59,7 @@ class Parking:
         del waiting[user]
         if not waiting:
             del self._waiting[symbol]
-        queue = self._queues.pop(user)
+        queue = self.queues.pop(user)
         self._count -= len(queue)
         return list(queue)
 

@@ -219,34 +219,35 @@ class Worker:
 
     async def _prepare(self, entries: list[Entry]) -> None:
         """Sessions get their numbers, and repeats the replies they had."""
-        await self._find_sessions(entries)
-        look_up = [
-            entry
-            for entry in entries
-            if entry.request is not None
-            and entry.request.command
-            and not entry.answered
-            and entry.session is not None
-            and (entry.doubtful or entry.session.may_be_known(entry.request.number))
-        ]
+        strangers: list[Entry] = []
+        look_up: list[Entry] = []
+        known = self._sessions.get
+        for entry in entries:
+            request = entry.request
+            if request is None or not request.command:
+                continue
+            session = entry.session
+            if session is None:
+                session = entry.session = known(request.session)
+            if session is None:
+                strangers.append(entry)
+            elif (entry.doubtful or session.may_be_known(request.number)) and not entry.answered:
+                look_up.append(entry)
+        if strangers:
+            await self._find_sessions(strangers)
+            await self._prepare(strangers)
         if look_up:
             await self._find_replies(look_up)
 
     async def _find_sessions(self, entries: list[Entry]) -> None:
-        names: set[str] = set()
-        for entry in entries:
-            if entry.session is None and entry.request is not None and entry.request.command:
-                entry.session = self._sessions.get(entry.request.session)
-                if entry.session is None:
-                    names.add(entry.request.session)
-        if not names:
-            return
+        """Reads the sessions that are not known here; new ones get a number."""
+        names = {entry.request.session for entry in entries if entry.request is not None}
         found = {
             name: self._sessions.put(name, stored.session_id, stored.highest)
             for name, stored in (await self._store.sessions(sorted(names))).items()
         }
         for entry in entries:
-            if entry.session is None and entry.request is not None and entry.request.command:
+            if entry.request is not None:
                 entry.session = found[entry.request.session]
 
     async def _find_replies(self, entries: list[Entry]) -> None:
@@ -272,17 +273,19 @@ class Worker:
         now_ms = self._clock.now_ms()
         batch = Batch(accounts, self._quotes.get, now_ms, self._pending_life_ms)
         parking, wanted = self._parking, []
+        parked, decide = parking.queues, batch.decide
         for entry in entries:
-            if entry.user in parking and entry.request is not None:
-                parking.append(entry.user, entry)
-                wanted += self._ahead(entry, accounts[entry.user], now_ms)
+            request, user = entry.request, entry.user
+            if user in parked and request is not None:
+                parking.append(user, entry)
+                wanted += self._ahead(entry, accounts[user], now_ms)
                 continue
-            symbol = batch.decide(entry)
+            symbol = decide(entry)
             if symbol is not None:
-                parking.park(entry.user, symbol, [entry])
+                parking.park(user, symbol, [entry])
                 wanted.append(_asker(entry))
-            elif entry.user and _is_dump(entry):
-                parking.park(entry.user, DUMP, [])
+            elif request is not None and request.command == c.DUMPLOG and user and _is_dump(entry):
+                parking.park(user, DUMP, [])
         self._current = batch.decided
         if wanted:
             self._quotes.want(wanted)
@@ -329,14 +332,16 @@ class Worker:
             if entry.user in conflicts:
                 again.append(entry)
             elif request is not None:
-                if request.command and entry.session is not None:
+                if entry.session is not None:
                     entry.session.remember(request.number)
-                if _is_dump(entry):
+                if request.command == c.DUMPLOG and _is_dump(entry):
                     self._dumping += 1
                     self._dump(entry)
-                else:
-                    line = f"[{request.number}] {entry.reply}\n".encode()
-                    replies.setdefault(entry.link, []).append((request.tag, line))
+                    continue
+                line = f"[{request.number}] {entry.reply}\n".encode()
+                if entry.link not in replies:
+                    replies[entry.link] = []
+                replies[entry.link].append((request.tag, line))
         for link, lines in replies.items():
             link.send(lines)
         return again
