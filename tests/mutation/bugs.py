@@ -197,8 +197,14 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "the newest number in the database counts as unseen", "transaction.sessions",
-        "return number <= self.floor or number in self._seen",
-        "return number < self.floor or number in self._seen",
+        "return number <= self.floor or bool(",
+        "return number < self.floor or bool(",
+        _unit("transaction", "sessions"),
+    ),
+    Bug(
+        "numbers that are forgotten count as unseen", "transaction.sessions",
+        "self.floor = self._highest_in(middle)",
+        "self.floor = middle << _WORD_SHIFT",
         _unit("transaction", "sessions"),
     ),
     Bug(

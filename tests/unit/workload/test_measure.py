@@ -87,6 +87,13 @@ def test_an_interval_that_was_hardly_begun_has_a_rate_that_means_something() -> 
     assert recorder.series()[1][1].per_second == 3_000.0
 
 
+def test_a_rate_is_told_to_a_tenth() -> None:
+    recorder = Recorder()
+    recorder.start(0)
+    recorder.note(7 * MS, [MS] * 3, [])
+    assert recorder.series()[1][0].per_second == 428.6
+
+
 def test_errors_by_code() -> None:
     recorder = Recorder()
     recorder.note(1, [1, 1, 1], [b"", b"NOT_SET", b"NOT_SET"])

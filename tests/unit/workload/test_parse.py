@@ -95,6 +95,30 @@ def test_malformed_lines_are_reported_and_not_sent(line: bytes, reason: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"[0] ADD,u,1", "number cannot be read or is out of range"),
+        (b"[1] ADD,u," + b"1" * MAX_LINE_BYTES, f"longer than {MAX_LINE_BYTES} bytes"),
+        (b"ADD,u," + b"1" * (MAX_LINE_BYTES - 9), f"with its number longer than {MAX_LINE_BYTES} bytes"),
+    ],
+)
+def test_the_reason_for_not_sending_a_line(line: bytes, reason: str) -> None:
+    found = parse_line(7, line)
+    assert isinstance(found, Malformed)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize("start", [b"[1] ADD,u,", b"ADD,u,"])
+def test_the_longest_line_is_sent(start: bytes) -> None:
+    """With its number, whoever gave it that."""
+    numbered = start if start.startswith(b"[") else b"[7] " + start
+    digits = b"1" * (MAX_LINE_BYTES - len(numbered))
+    found = parse_line(7, start + digits)
+    assert isinstance(found, Item)
+    assert len(found.line) == MAX_LINE_BYTES + 1
+
+
+@pytest.mark.parametrize(
     ("line", "excerpt"),
     [
         (b"FOO,u\x00\xff", "FOO,u\\x00\\xff"),

@@ -165,6 +165,22 @@ def test_a_chunk_ends_with_the_user_that_fills_it() -> None:
         assert plan.take(0, 1, max_bytes).count(b"\n") == lines, max_bytes
 
 
+def test_who_has_nothing_to_send_keeps_nobody_from_it() -> None:
+    """u stands in the row but waits to repeat a BUSY line; v, behind it, goes on."""
+    text = b"ADD,u,1\nADD,u,2\nADD,u,3\nADD,v,1\nADD,v,2\nADD,v,3\n"
+    plan = Plan(lay_out(parse([text])), window=2, lanes=1)
+    assert plan.take(0, 1).count(b"\n") == 4
+    plan.answered(0, [(b"1", b""), (b"2", b"BUSY"), (b"4", b"")], 2)
+    assert plan.take(0, 3) == b"[6] ADD,v,3\n"
+
+
+def test_a_wide_window_is_used_up_without_an_answer() -> None:
+    plan = Plan(lay_out(parse([b"ADD,u,1\n" * (3 * MAX_LINES_PER_TURN + 5)])), window=10_000, lanes=1)
+    assert plan.refused_users == 0
+    chunks = list(iter(lambda: plan.take(0, 1), b""))
+    assert b"".join(chunks).count(b"\n") == 3 * MAX_LINES_PER_TURN + 5
+
+
 def test_how_many_users_wait_to_send_again() -> None:
     """What the driver's pause depends on."""
     text = b"".join(b"ADD,%b,1\n" % user for user in (b"u", b"v", b"w", b"u"))
