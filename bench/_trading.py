@@ -18,8 +18,8 @@ FIRES_PER_SECOND: Final = 200
 WINDOW: Final = 8
 _GROUP: Final = 20
 """Accounts that one change of a price fires a trigger of."""
-_SPARE: Final = 1.5
-"""So many times as long as a replay takes without them, the fires last."""
+_SPARE: Final = 2.0
+"""So many times as long as a replay takes without them, the fires last; if it takes longer, too few fires tell."""
 _SETTLE_S: Final = 1.0
 
 
@@ -31,6 +31,8 @@ class Trading(Struct, frozen=True):
     """With them."""
     fires: int
     """Durable while it ran."""
+    due: int
+    """Whose price had come while it ran."""
 
     @property
     def cost(self) -> float:
@@ -83,8 +85,7 @@ def _with_fires(
     finally:
         stop.set()
     changed = firing.result()
-    assert changed < len(symbols), "the triggers did not last as long as the replay"
-    return Trading(without, fired, fires)
+    return Trading(without, fired, fires, changed * _GROUP)
 
 
 def _fires(stack: Stack) -> int:

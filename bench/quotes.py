@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """This benchmark's own options."""
     parser.add_argument("file", nargs="?", type=Path, help="replayed instead of the course's 100 users")
     parser.add_argument("--windows", default=",".join(map(str, GOAL_S)), help="%(default)s")
-    parser.add_argument("--commands", type=int, default=60_000, help="of the runs that count hits")
+    parser.add_argument("--commands", type=int, default=30_000, help="of the runs that count hits")
 
 
 def run(options: argparse.Namespace) -> Findings:
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> Findings:
     notes = [
         f"hits: {_SHARDS} shards, {_TRIGGER_SERVERS} trigger servers, 100 generated users, {options.commands:,} commands",
         f"delays: {load.name}, 2 shards, seeds 1 to {options.runs} (each seed draws other delays); medians of {options.runs}",
-        "bound: the same delays with no other cost and any number of fetches at once; floor: see ./daytrade bench quotes --help",
+        "bound: the same delays with no other cost and any number of fetches at once; floor: see docs/performance.md",
     ]
     return Findings(rows, [_paid_grid(runs.paid), _delayed_grid(runs.delayed)], notes, runs)
 

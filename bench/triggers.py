@@ -174,24 +174,30 @@ def _busy_grid(trading: Mapping[int, list[Trading]]) -> Grid:
         "users",
         "commands/s",
         "with fires",
-        "fires/s",
         "cost",
+        "fires/s",
+        "of those due",
         "p99 ms",
         "with",
         "max ms",
         "with",
-        "others' CPU",
     ]
     rows = [
         [
-            f"{users:,}", f"{each.without.per_second:,.0f}", f"{each.fired.per_second:,.0f}", f"{each.fires_per_second:.0f}",
-            f"{each.cost:.0%}", f"{each.without.p99_ms:.0f}", f"{each.fired.p99_ms:.0f}", f"{each.without.max_ms:.0f}",
-            f"{each.fired.max_ms:.0f}", f"{max(each.without.cost.others_share, each.fired.cost.others_share):.0%}",
+            f"{users:,}",
+            f"{each.without.per_second:,.0f}",
+            f"{each.fired.per_second:,.0f}",
+            f"{each.cost:.0%}",
+            f"{each.fires_per_second:.0f}",
+            f"{each.fires / each.due:.0%}" if each.due else "",
+            *(f"{side.p99_ms:.0f}" for side in (each.without, each.fired)),
+            *(f"{side.max_ms:.0f}" for side in (each.without, each.fired)),
+            f"{max(each.without.cost.others_share, each.fired.cost.others_share):.0%}",
         ]
         for users, found in trading.items()
         for each in found
-    ]  # fmt: skip
-    return Grid("Fires among trades, each run", columns, rows)
+    ]
+    return Grid("Fires among trades, each run", [*columns, "others' CPU"], rows)
 
 
 if __name__ == "__main__":
