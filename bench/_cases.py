@@ -18,6 +18,8 @@ from workload.measure import Result
 
 _T = TypeVar("_T")
 _FIRST_TENTH: Final = 0.1
+_NOISY: Final = 0.1
+"""Share of the machine."""
 
 
 class Replayed(Struct, frozen=True):
@@ -120,6 +122,12 @@ class _Meter:
 def cost_us(replays: Iterable[Replayed]) -> dict[str, float]:
     """Processor microseconds a command, by tier and in total: medians."""
     return medians([each.cost.us_per(each.commands) for each in replays])
+
+
+def noise(replays: Iterable[Replayed]) -> list[str]:
+    """A warning for the notes when other programs took so much of the machine that rates mean little; else nothing."""
+    most = max((each.cost.others_share for each in replays), default=0.0)
+    return [f"UNRELIABLE: other programs took up to {most:.0%} of the machine"] if most > _NOISY else []
 
 
 def medians(found: list[dict[str, float]]) -> dict[str, float]:

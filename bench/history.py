@@ -90,6 +90,7 @@ def run(options: argparse.Namespace) -> Findings:
                 )
         megabytes = _size_mb(full)
     notes = [
+        *_cases.noise(side for each in found for side in (each.empty, each.full)),
         f"history: {options.rows:,} audit rows (2.3 events each) and two thirds as many commands, {megabytes:,.0f} MB; 100 users",
         "baseline: the empty stack, replays in turn; the order changes from run to run",
     ]

@@ -35,7 +35,7 @@ _LONGER: Final = {"loadbalancer": 3, "trigger": 2}
 """Tiers that work little are watched for so many times as long."""
 _STACK_BYTES: Final = 16_384
 """Of each stack that perf keeps: Postgres is built without frame pointers."""
-_HOTTEST: Final = 12
+_HOTTEST: Final = 8
 _EVERYTHING: Final = 0.9
 """Functions that hold more than this of all time are the frame of the program, and tell nothing."""
 _MAX_SVG_BYTES: Final = 200_000

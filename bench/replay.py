@@ -81,6 +81,7 @@ def run(options: argparse.Namespace) -> Findings:
     rows = [row for case, pairs in measured for row in _rows(case, pairs)]
     names = sorted({loads.get(case.load)[0].name for case in cases})
     notes = [
+        *_cases.noise(pair.replayed for pairs in found.values() for pair in pairs),
         f"loads: {'; '.join(names)}; {options.shards} shards; medians of {options.runs}",
         f"baseline: {_baseline.COMMAND}, {_baseline.SECONDS} s on the same Postgres just before each replay",
         "others' CPU: the most that programs which do not belong to it took of the machine in a replay; over 10 % spoils a run",
@@ -204,15 +205,15 @@ def _place(tier: str) -> tuple[int, str]:
 
 
 def _memory(measured: list[tuple[Case, list[Pair]]]) -> Grid:
-    rows = []
-    for case, pairs in measured:
-        growth = [_growth(pair) for pair in pairs]
-        for tier in sorted(growth[0], key=_place):
-            first, end = (median_of(growth, lambda each: each[tier][at]) for at in (0, 1))  # noqa: B023
-            rows.append([case.title, tier, f"{first:.0f}", f"{end:.0f}"])
-    return Grid(
-        "Memory, MB (resident, shared buffers left out)", ["case", "tier", "at 10 %", "at the end"], rows
-    )
+    growth = [(case.title, [_growth(pair) for pair in pairs]) for case, pairs in measured]
+    tiers = sorted({tier for _, runs in growth for run in runs for tier in run}, key=_place)
+    rows = [[title, *(_from_to(runs, tier) for tier in tiers)] for title, runs in growth]
+    return Grid("Memory, MB at 10 % and at the end (resident, without shared pages)", ["case", *tiers], rows)
+
+
+def _from_to(runs: list[dict[str, tuple[float, float, float]]], tier: str) -> str:
+    first, end = (median_of(runs, lambda run: run[tier][at]) for at in (0, 1))  # noqa: B023
+    return f"{first:.0f} -> {end:.0f}"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from workload.layout import Workload
 _USERS: Final = (1, 10, 100, 1_000)
 _SHARDS: Final = (1, 2, 3, 4)
 _USUAL_USERS, _USUAL_SHARDS = 100, 2
-_COMMANDS: Final = {1: 5_000, 10: 20_000, 100: 60_000, 1_000: 120_000}
+_COMMANDS: Final = {1: 4_000, 10: 15_000, 100: 40_000, 1_000: 80_000}
 
 
 class Cell(Struct, frozen=True):
@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> Findings:
                     print(f"run {number}, {_title(cells[-1])}: {replayed.per_second:,.0f}/s", flush=True)
     groups = _groups(cells)
     notes = [
+        *_cases.noise(cell.replayed for cell in cells),
         f"window {options.window}, 4 connections, medians of {options.runs}",
         f"baseline: {_baseline.COMMAND}, {_baseline.SECONDS} s",
     ]

@@ -15,7 +15,7 @@ from typing import Final
 import psycopg
 from msgspec import Struct
 
-from bench import _arming, _baseline, _gauge, _loads, _prices, _report
+from bench import _arming, _baseline, _cases, _gauge, _loads, _prices, _report
 from bench._cases import median_of
 from bench._report import Findings, Grid, Row
 from bench._trading import FIRES_PER_SECOND, WINDOW, Trading, trade
@@ -75,6 +75,9 @@ def run(options: argparse.Namespace) -> Findings:
         *(row for users in GOAL_COST for row in _busy_rows(users, runs.trading[users])),
     ]
     notes = [
+        *_cases.noise(
+            side for own in runs.trading.values() for each in own for side in (each.without, each.fired)
+        ),
         f"baseline: {_baseline.COMMAND}: {runs.pgbench_per_second:,.0f}/s; medians of {options.runs}",
         f"cost of fires: replays at window {WINDOW} with and without the fires, in turn",
         "nobody is decided more than twice a batch by construction: see transaction/worker.py, _decide_under_lock",
