@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _UNHURRIED: Final = frozenset({"fire-missing", "no-trigger-server"})
 """Rules about how soon something happens: not where the one who does it, or what it needs, was away."""
-_NEWCOMERS: Final = frozenset({"wrong-code", "accepted-wrongly", "refused-wrongly"})
-"""What a user asked before they had an account stands behind their ADD in the log, when the clock was set back in between and
-another process decided it: no account kept the time. (The model, which follows the order of commits, is not confused.)"""
+_COST_A_HIT: Final = (
+    "kill shard", "kill twin", "kill trigger", "kill everything", "stop shard", "stop twin", "stop trigger", "cut", "clock",
+)  # fmt: skip
 _RECORDED_WITHIN_MS: Final = 1_000
 """A hit of the last moment may be under way to the database."""
 _ONE_CLOCK: Final = frozenset({"price-unquoted", "price-missing", "fire-unquoted"})
@@ -125,11 +125,7 @@ def _excuses_hits(counts: Counter[str]) -> bool:
     """Whether something struck that may cost a second hit: an answer that nobody reads, or ages that change."""
     struck = [what.removeprefix("fault: ") for what in counts if what.startswith("fault: ")]
     stood_still = any(what.startswith("stall") for what in struck)
-    return any(
-        what.startswith(("kill shard", "kill twin", "kill trigger", "kill everything", "cut", "clock"))
-        or (what.startswith("cache") and stood_still)
-        for what in struck
-    )
+    return any(what.startswith(_COST_A_HIT) or (what.startswith("cache") and stood_still) for what in struck)
 
 
 def _flown_once(simulation: "Simulation") -> None:
@@ -143,15 +139,21 @@ def _flown_once(simulation: "Simulation") -> None:
 
 
 def _graded(simulation: "Simulation") -> None:
-    """The grader finds nothing wrong with the audit log that a dump would write."""
+    """The grader finds nothing wrong with the audit log that a dump would write.
+
+    Not asked where the clock was set back between two processes that decided for one user: before the user has an account nothing
+    keeps the time, and of two hits for one command the later may have the earlier timestamp. The grader reads the order of
+    things out of timestamps; the model, which follows the order of commits, is not confused.
+    """
     counts = simulation.world.counts
+    set_back = counts["fault: clock set back"] > 0
+    if set_back and (simulation.plan.twin or any("kill" in what for what in counts)):
+        return
     grading = Grading(None, simulation.plan.quote_life_ms, simulation.plan.pending_life_ms)
     grading.take(_log(simulation))
     excused: set[str] = set()
-    if counts["fault: clock set back"]:
+    if set_back:
         excused |= _ONE_CLOCK
-        if simulation.plan.twin or any("kill" in what for what in counts):
-            excused |= _NEWCOMERS
     if any(what.startswith(("fault", "quote", "statement", "cache")) for what in counts):
         excused |= _UNHURRIED
     for violation in grading.finish().violations:

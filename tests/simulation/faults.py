@@ -51,6 +51,13 @@ class Faults:
         self._simulation.kill(fault.target, fault.duration_us)
         return f"kill {fault.target.rstrip('01')}"
 
+    def _stop(self, fault: Fault) -> str:
+        process = self._simulation.processes[fault.target]
+        if not process.alive or fault.target in ("client", "balancer", "quoteserver", "person", "stranger"):
+            return ""
+        process.call_soon(process.told_to_stop.set)
+        return f"stop {fault.target.rstrip('01')}"
+
     def _everything(self, fault: Fault) -> str:
         """All tiers, the database and the cache at once."""
         simulation = self._simulation

@@ -28,7 +28,7 @@ class Kept(NamedTuple):
 _ALONE: Final = {"person": False, "stranger": False}
 KEPT: Final = (
     Kept(
-        96,
+        177,
         "closed client served",
         "a client that took no replies and reset its connection ended the balancer (loadbalancer.loop, KeyError)",
         {},

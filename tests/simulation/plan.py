@@ -12,7 +12,8 @@ WHOEVER: Final = "whoever"
 """As a target: the process whose event it is."""
 _LINKS: Final = ("client>", "balancer>", "web", "")
 _KINDS: Final = {
-    "kill": 8, "everything": 1, "stall": 5, "cut": 6, "database": 4, "cache": 2, "flush": 2, "clock": 2, "misjudged": 3,
+    "kill": 8, "stop": 3, "everything": 1, "stall": 5, "cut": 6, "database": 4, "cache": 2, "flush": 2, "clock": 2,
+    "misjudged": 3,
 }  # fmt: skip
 """How often each kind of fault is drawn, against the others."""
 KINDS: Final = tuple(_KINDS)
@@ -137,7 +138,7 @@ def _draw_fault(chance: Random, commands: int, twin: bool, place: int) -> Fault:
     event = chance.choice(("reply", "reply", "commit", "commit", *_MOST_OF)) if place else "reply"
     most = {"reply": commands - 1, "commit": commands // 3}
     target, amount = "", chance.randrange(2)
-    if kind in ("kill", "stall"):
+    if kind in ("kill", "stop", "stall"):
         tiers = (*_TIERS, "twin") if twin else _TIERS
         target = chance.choice(tiers) if chance.random() < 0.6 else WHOEVER
     elif kind == "cut":

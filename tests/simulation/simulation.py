@@ -1,9 +1,8 @@
 """One schedule: the stack is built on the fake world, driven by the real driver, struck by its faults, and held to the law."""
 
-import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -30,6 +29,7 @@ from tests.simulation.world import Broken, Process, World, process_of
 BALANCER: Final[Address] = ("balancer", 7000)
 TRAFFIC_US: Final = 240_000_000
 """A schedule that is not through after so long is stuck."""
+_RESTART_US: Final = 50_000
 _LOG_DIR: Final = Path("/logs")
 
 
@@ -123,7 +123,7 @@ class Simulation:
         settings: Any = SimpleNamespace(
             shards=[(first, 7200), ("shard1", 7200)], listen_address=(process.name, 7100)
         )
-        process.start(webserver.server.main(settings, asyncio.Event()))
+        self._serve(process, webserver.server.main(settings, process.told_to_stop))
 
     def _settings(self, process: Process) -> Any:
         return SimpleNamespace(
@@ -135,11 +135,21 @@ class Simulation:
 
     def _shard(self, process: Process) -> None:
         pool: Any = Pool(self.server, process)
-        process.start(transaction.server.Shard(self._settings(process), pool).run(asyncio.Event()))
+        shard = transaction.server.Shard(self._settings(process), pool)
+        self._serve(process, shard.run(process.told_to_stop))
 
     def _trigger(self, process: Process) -> None:
         pool: Any = Pool(self.server, process)
-        process.start(trigger.server._serve(self._settings(process), pool, asyncio.Event()))
+        self._serve(process, trigger.server._serve(self._settings(process), pool, process.told_to_stop))
+
+    def _serve(self, process: Process, main: Coroutine[Any, Any, Any]) -> None:
+        """Runs a tier; one that was told to stop and has ended is started again."""
+
+        def ended() -> None:
+            self.world.counts["ended after a clean stop"] += 1
+            self.kill(process.name, _RESTART_US)
+
+        process.start(main, ended)
 
     def kill(self, name: str, back_after_us: int) -> None:
         """As by SIGKILL; the supervisor starts it again."""

@@ -17,6 +17,7 @@ from tests.simulation.simulation import run
 FIRST, SCHEDULES = 20_261_121, 250
 KINDS_STRUCK = (
     "kill",
+    "stop",
     "stall",
     "cut",
     "database",
@@ -49,6 +50,7 @@ def test_nothing_breaks() -> None:
     for kind in (*KINDS_STRUCK, "kill everything"):
         assert any(what.startswith(kind) for what in struck), f"no {kind} struck"
     assert counts["trigger fired"] > 20
+    assert counts["ended after a clean stop"] > 5
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.bug)

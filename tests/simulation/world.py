@@ -180,6 +180,8 @@ class Process(asyncio.AbstractEventLoop):
         """Its ends of connections."""
         self.at_death: list[Callable[[], None]] = []
         self.tasks: list[asyncio.Task[Any]] = []
+        self.told_to_stop = asyncio.Event()
+        """SIGTERM."""
 
     def turn(self) -> None:
         """One iteration: everything that is ready now. The caller has made it the running loop."""
@@ -193,14 +195,15 @@ class Process(asyncio.AbstractEventLoop):
         if ready:
             self.world.wake(self)
 
-    def start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """The process's main task. If it raises, that is a bug; nobody waits for its result."""
-        task = self.create_task(coroutine)
-        task.add_done_callback(self._ended)
+    def start(self, coroutine: Coroutine[Any, Any, Any], ended: Callable[[], None] = lambda: None) -> None:
+        """A main task of the process; `ended` is called when it returns. If it raises, that is a bug."""
 
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error
+        def done(task: "asyncio.Task[Any]") -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+            ended()
+
+        self.create_task(coroutine).add_done_callback(done)
 
     def kill(self) -> None:
         """As by SIGKILL: all memory is lost, the kernel closes what was open."""
