@@ -13,6 +13,7 @@ from core.limits import (
     MAX_OUTPUT_BYTES,
     MAX_OUTPUT_BYTES_PER_CONNECTION,
     MAX_WAITING_BYTES_PER_CONNECTION,
+    MAX_WAITING_LINES_PER_CONNECTION,
 )
 from tests.unit.loadbalancer.world import Person, Sink, World
 
@@ -172,3 +173,26 @@ def test_an_end_of_input_is_something_to_look_after(world: World) -> None:
     world.balancer.changed.clear()
     world.balancer.ended(person.client)
     assert world.balancer.changed == {person.client}
+
+
+def test_a_reply_is_something_to_look_after(world: World) -> None:
+    person = world.connect()
+    world.send(person, b"[1] ADD,u,1\n")
+    world.deliver(0)
+    world.balancer.changed.clear()
+    world.answer(0, [0])
+    assert world.balancer.changed == {person.client}
+
+
+def test_lines_behind_too_many_others_wait_their_own_time_for_a_server() -> None:
+    """They are looked at when those before them have been answered BUSY, and it counts from then."""
+    world = World(1)
+    person = world.connect()
+    count = MAX_WAITING_LINES_PER_CONNECTION + 2
+    world.send(person, b"".join(b"[%d] ADD,u,1\n" % number for number in range(1, count + 1)))
+    world.pass_time(DOWN_DEADLINE_MS)
+    assert len(person.replies) == MAX_WAITING_LINES_PER_CONNECTION
+    world.pass_time(DOWN_DEADLINE_MS - 1)
+    assert len(person.replies) == MAX_WAITING_LINES_PER_CONNECTION
+    world.pass_time(1)
+    assert len(person.replies) == count
