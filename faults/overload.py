@@ -5,17 +5,18 @@ import threading
 import time
 from typing import Final
 
+from core.limits import MAX_WAITING_LINES_PER_CONNECTION
 from faults import client, kills, probe
 from faults.arena import Arena
 from faults.ledger import Ledger
 from faults.model import Step, Strike
 
 USERS: Final = 200
-FITS: Final = 40_000
+FITS: Final = 20_000
 """Requests by which it is found out how many fit into a second."""
 TIMES: Final = 3
-SURPLUS: Final = 50_000
-"""So many more are offered than fit: more than the balancer holds of one connection (core.limits)."""
+SURPLUS: Final = 45_000
+"""So many more are offered than fit: more than the balancer holds of one connection. Then it has to stop reading."""
 _SEND_BYTES: Final = 64 * 1024
 """What the sender's kernel takes: little, so that whoever holds the sender back is the system."""
 _CHUNK_S: Final = 0.02
@@ -51,7 +52,9 @@ def flood(arena: Arena, step: Step) -> Strike:
     slow = max(stream.slowest_s, other_s)
     wrong = f"an answer took {slow:.1f} s" if slow > _LONGEST_S else ""
     wrong = wrong or (f"{stream.missing} requests were not answered" if stream.missing else "")
-    return Strike(step.fault, "", time_ms, proof if stream.held_back_s else "", wrong=wrong)
+    return Strike(
+        step.fault, "", time_ms, proof if stream.most > MAX_WAITING_LINES_PER_CONNECTION else "", wrong=wrong
+    )
 
 
 def _fits(arena: Arena) -> float:

@@ -74,11 +74,12 @@ def _disturb(arena: Arena, step: Step, what: str, seconds: float, switch: Callab
 
 def never_read(arena: Arena, step: Step) -> Strike:
     """Clients that ask and ask and never read a reply: others are served, and memory has a bound."""
-    time_ms, user = kills.now_ms(), arena.user()
+    time_ms = kills.now_ms()
     probe.works(arena, "loadbalancer")
     with contextlib.ExitStack() as open_until:
         connections = [open_until.enter_context(_small(arena)) for _ in range(NEVER_READ)]
         for connection in connections:
+            user = arena.user()  # each its own: over several connections a user's requests have no order
             lines = [arena.line(f"DISPLAY_SUMMARY,{user}") for _ in range(LINES_NEVER_READ)]
             _write(arena, connection, "".join(f"{line}\n" for line in lines).encode())
         pause(1_000)
