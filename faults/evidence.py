@@ -15,7 +15,7 @@ from msgspec import Struct
 from db.check import check
 from faults import client
 from faults.accounts import still
-from faults.arena import QUOTE_LIFE_MS, Arena
+from faults.arena import QUOTE_LIFE_MS, Arena, pause
 from faults.kills import send_all
 from faults.ledger import Ledger
 from faults.model import Stage
@@ -25,6 +25,8 @@ from grader.report import AccountView, Violation
 
 REPEATS: Final = 2_000
 """Requests, drawn by chance, that are sent once more in the end: each must get the reply it had."""
+_DURABLE_MS: Final = 1_000
+"""A hit is in the database by then, when nothing is in its way."""
 _LINES_AT_ONCE: Final = 500
 _DUMP_S: Final = 600.0
 _REPEAT_S: Final = 120.0
@@ -52,8 +54,11 @@ def gather(arena: Arena, stage: Stage, replay_exit: int) -> tuple[Evidence, File
     _repeat_some(arena)
     files = _dump(arena)
     stored = _stored(arena.state.audit_url, arena.session)
+    # Hits go on all the while: those before, which are durable by now, and those after, of which all events must be.
     recorded = _recorded_hits(arena.record)
+    pause(_DURABLE_MS)
     events = _events(arena.state.audit_url)
+    invented = events - _recorded_hits(arena.record).keys()
     report = check_log(files.audit_log, files.workload, quote_life_ms=QUOTE_LIFE_MS, shown=_SHOWN)
     judged = [one for one in report.violations if one.rule not in stage.unjudged]
     ledger = arena.ledger
@@ -66,7 +71,7 @@ def gather(arena: Arena, stage: Stage, replay_exit: int) -> tuple[Evidence, File
         busy=ledger.busy,
         stored=len(stored),
         hits=len(recorded),
-        events=len(events),
+        events=len(events & recorded.keys()),
         unanswered=sorted(ledger.unanswered),
         contradictions=ledger.contradictions,
         contradiction_count=ledger.contradiction_count,
@@ -78,7 +83,7 @@ def gather(arena: Arena, stage: Stage, replay_exit: int) -> tuple[Evidence, File
         missed_fires=[_missed(one) for one in judged if one.rule == _MISSED],
         unjudged={rule: report.counts[rule] for rule in stage.unjudged if rule in report.counts},
         lost_hits=[hit for key, hit in recorded.items() if key not in events],
-        invented_hits=len(events - recorded.keys()),
+        invented_hits=len(invented),
         replay_exit=replay_exit,
     )
     return evidence, files

@@ -59,7 +59,7 @@ class Evidence(Struct):
     hits: int
     """That the quote server counted."""
     events: int
-    """quoteServer events."""
+    """quoteServer events of these hits."""
     unanswered: list[int]
     contradictions: list[str]
     contradiction_count: int

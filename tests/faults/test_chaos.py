@@ -84,7 +84,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_steps(tmp_path: Path) -> None:
-    assert_held(act(tmp_path, "clock", [Step("clock", "+90 s", 500)], commands=15_000))
+    assert_held(act(tmp_path, "clock", [Step("clock", "-90 s", 500)], commands=15_000))
 
 
 PLANTS = {
