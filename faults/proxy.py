@@ -24,6 +24,7 @@ _SLICES_S: Final = 0.002
 """A pause after each 64 slices, so that the others get their turn."""
 _BURST_S: Final = 0.1
 _PACE_S: Final = 0.05
+_END_S: Final = 0.02
 
 
 class SharedLedger(Ledger):
@@ -59,6 +60,7 @@ class Proxy:
         self._up = threading.Event()
         self._port = 0
         self._stopping: asyncio.Event | None = None
+        self._open: set[asyncio.StreamWriter] = set()
         self._next_s = 0.0
         self.rate: float | None = None
         """Request lines a second, all connections together; None for as many as go through."""
@@ -101,17 +103,20 @@ class Proxy:
         self._up.set()
         await self._stopping.wait()
         server.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self.rate = None
+        while self._open:
+            for writer in self._open:
+                writer.transport.abort()
+            await asyncio.sleep(_END_S)
 
     async def _converse(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         connection = next(self._connections)
+        self._open.add(to_client)
         try:
             server, to_server = await asyncio.open_connection(*self._target, limit=_BUFFER_BYTES)
         except OSError:
             to_client.transport.abort()
+            self._open.discard(to_client)
             return
         pumps = {
             asyncio.ensure_future(self._requests(connection, client, to_server)),
@@ -126,6 +131,7 @@ class Proxy:
             to_client.transport.abort()
             to_server.transport.abort()
             self._ledger.lost(connection)
+            self._open.discard(to_client)
 
     async def _requests(
         self, connection: int, client: asyncio.StreamReader, server: asyncio.StreamWriter

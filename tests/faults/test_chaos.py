@@ -14,6 +14,7 @@ from faults.disk import CannotMount
 from faults.model import Step, Strike
 from faults.run import Act
 from faults.schedule import BRIEFLY, FAULTS, draw
+from stack.process import wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 SEED = 20
@@ -104,6 +105,7 @@ def test_what_is_planted_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     def spoil(arena: Arena, step: Step) -> Strike:
         user = arena.user()
+        assert wait_until(lambda: all(number in arena.ledger.replies for number in range(1, 10)), 30)
         arena.ask(f"ADD,{user},1.00", f"QUOTE,{user},AB")
         with arena.admin() as admin:
             for plant in PLANTS.values():
