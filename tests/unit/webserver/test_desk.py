@@ -233,6 +233,23 @@ def test_fullness_is_told_and_ends_at_half(office: Office) -> None:
     assert office.desk.roomy
 
 
+def test_lines_before_a_question_are_busy_by_their_own_time(office: Office) -> None:
+    office.desk.shard_down(0)
+    line = f"[1] ADD,{USERS[0]},1\n".encode()
+    office.frames((LINK_LINES, 5, b"s", line), (LINK_HIGHEST, 0, b"s", b""), now_ms=7)
+    office.desk.expire(7 + DOWN_DEADLINE_MS)
+    assert [frame[:2] for frame in office.link.link_frames()] == [(LINK_LINES, 5), (LINK_UNAVAILABLE, 0)]
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_of_a_frame_with_a_broken_line_nothing_is_sent(office: Office, user: str) -> None:
+    with pytest.raises(ProtocolError):
+        office.lines(f"[1] ADD,{user},1\n[2] ADD,{user},2\nADD,{user},3\n")
+    assert [peer.requests() for peer in office.shards] == [[], []]
+    office.lines(f"[3] ADD,{user},1\n")
+    assert sum(len(peer.requests()) for peer in office.shards) == 1
+
+
 @pytest.mark.parametrize(
     "frame",
     [

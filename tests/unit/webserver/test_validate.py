@@ -260,6 +260,12 @@ def test_a_chunk_is_spread_over_shards_in_order() -> None:
     assert len(batches[0]) + len(batches[1]) == 199
 
 
+def test_a_line_without_a_user_goes_where_nobody_does() -> None:
+    assert shard_of("", 97) != shard_of("XXXX", 97)
+    assert Validator(97).examine("s", "[1] DUMPLOG", 1)[0] == shard_of("", 97)
+    assert Validator(97).examine("s", "[1] ADD,,1", 1)[0] == shard_of("", 97)
+
+
 def test_a_bad_user_goes_where_the_raw_field_says() -> None:
     batches: list[list[Request]] = [[], []]
     Validator(2).read("s", b"[1] ADD,b\xe4d,1\n[2] ADD,b\xe4d,2\n", 1, batches)
