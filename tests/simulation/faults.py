@@ -53,7 +53,7 @@ class Faults:
 
     def _stop(self, fault: Fault) -> str:
         process = self._simulation.processes[fault.target]
-        if not process.alive or fault.target in ("client", "balancer", "quoteserver", "person", "stranger"):
+        if not process.alive or process.stalled:
             return ""
         process.call_soon(process.told_to_stop.set)
         return f"stop {fault.target.rstrip('01')}"

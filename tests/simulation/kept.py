@@ -28,13 +28,13 @@ class Kept(NamedTuple):
 _ALONE: Final = {"person": False, "stranger": False}
 KEPT: Final = (
     Kept(
-        177,
+        27,
         "closed client served",
         "a client that took no replies and reset its connection ended the balancer (loadbalancer.loop, KeyError)",
         {},
     ),
     Kept(
-        63,
+        24,
         "lost first answer unheard",
         "a process whose first call to the cache was done and not answered counted as new: a FLUSHALL cost a second hit",
         {

@@ -8,6 +8,7 @@ from msgspec import Struct
 from tests.simulation.commands import USERS, draw_bodies
 
 _TIERS: Final = ("web0", "web1", "shard0", "shard1", "trigger0", "balancer", "client")
+_STOPPED: Final = ("web0", "web1", "shard0", "shard1", "trigger0")
 WHOEVER: Final = "whoever"
 """As a target: the process whose event it is."""
 _LINKS: Final = ("client>", "balancer>", "web", "")
@@ -138,7 +139,9 @@ def _draw_fault(chance: Random, commands: int, twin: bool, place: int) -> Fault:
     event = chance.choice(("reply", "reply", "commit", "commit", *_MOST_OF)) if place else "reply"
     most = {"reply": commands - 1, "commit": commands // 3}
     target, amount = "", chance.randrange(2)
-    if kind in ("kill", "stop", "stall"):
+    if kind == "stop":
+        target = chance.choice(_STOPPED)
+    elif kind in ("kill", "stall"):
         tiers = (*_TIERS, "twin") if twin else _TIERS
         target = chance.choice(tiers) if chance.random() < 0.6 else WHOEVER
     elif kind == "cut":
