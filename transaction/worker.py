@@ -142,6 +142,7 @@ class Worker:
         """Works until cancelled."""
         while True:
             await self._wake.wait()
+            await asyncio.sleep(0)  # what has come meanwhile is read first: it belongs to this batch
             self._current = self._take()
             if not self._current:
                 self._wake.clear()
