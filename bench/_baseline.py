@@ -9,10 +9,9 @@ from statistics import median
 from typing import Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from stack import secretfiles
 from stack.binaries import postgres_bin
-from stack.state import State
 
 _DATABASE: Final = "daytrade_pgbench"
 _SCALE: Final = 10
@@ -23,42 +22,36 @@ LONE_COMMAND: Final = "pgbench -N -M prepared -c 1"
 SECONDS: Final = 3
 
 
-def rate(state: State, seconds: int = SECONDS) -> float:
+def rate(admin_url: str, seconds: int = SECONDS) -> float:
     """Transactions a second of COMMAND in a database of its own, of which nothing is left behind, no dirty page either."""
-    url = _prepare(state)
+    url = _prepare(admin_url)
     output = _pgbench("-N", "-M", "prepared", "-c", str(_CLIENTS), "-j", "2", "-T", str(seconds), url)
-    _tidy_up(state.admin_url)
+    _tidy_up(admin_url)
     match = re.search(r"^tps = ([0-9.]+)", output, re.MULTILINE)
     assert match is not None, output
     return float(match[1])
 
 
-def lone_latency_ms(state: State, seconds: int = SECONDS) -> float:
+def lone_latency_ms(admin_url: str, seconds: int = SECONDS) -> float:
     """The median latency of LONE_COMMAND."""
-    url = _prepare(state)
+    url = _prepare(admin_url)
     with tempfile.TemporaryDirectory() as folder:
         prefix = str(Path(folder) / "log")
         _pgbench("-N", "-M", "prepared", "-c", "1", "-l", f"--log-prefix={prefix}", "-T", str(seconds), url)
         lines = [line for file in Path(folder).iterdir() for line in file.read_text().splitlines()]
-    _tidy_up(state.admin_url)
+    _tidy_up(admin_url)
     return median(int(line.split()[2]) for line in lines) / 1000
 
 
-def _prepare(state: State) -> str:
-    """pgbench's tables in a database of their own; how to connect to it."""
-    _tidy_up(state.admin_url)
-    with psycopg.connect(state.admin_url, autocommit=True) as connection:
+def _prepare(admin_url: str) -> str:
+    """pgbench's tables in a database of their own; its URL."""
+    _tidy_up(admin_url)
+    with psycopg.connect(admin_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {_DATABASE}")
-        target = conninfo(state.admin_url, state.audit_url)
-        _pgbench("-i", "-q", "-s", str(_SCALE), target)
+        url = secretfiles.with_database(admin_url, _DATABASE)
+        _pgbench("-i", "-q", "-s", str(_SCALE), url)
         connection.execute("CHECKPOINT")
-    return target
-
-
-def conninfo(admin_url: str, audit_url: str) -> str:
-    """pgbench's database as the administrator, by the way that the tiers take: by their Unix socket where there is one."""
-    way = conninfo_to_dict(audit_url)
-    return make_conninfo(admin_url, dbname=_DATABASE, host=way["host"])
+    return url
 
 
 def _tidy_up(admin_url: str) -> None:

@@ -63,7 +63,7 @@ class Pair(Struct, frozen=True):
 def pair(load_: Load, commands: Workload, shape: Shape, window: int, connections: int | None) -> Pair:
     """A new stack, the baseline, the replay. Raises StackError, ReplayFailed."""
     with throw_away(shape) as stack:
-        rate = _baseline.rate(stack.state)
+        rate = _baseline.rate(stack.state.admin_url)
         session = secrets.token_hex(16)
         replayed = replay(stack, commands, window, connections, session)
         dump_s = dump(stack, load_.dump, session).seconds if load_.dump else 0.0

@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> Findings:
 
 
 def _measure(stack: Stack, lines: list[bytes], options: argparse.Namespace) -> Run:
-    pgbench_ms = _baseline.lone_latency_ms(stack.state)
+    pgbench_ms = _baseline.lone_latency_ms(stack.state.admin_url)
     lone = _loads.crowd(1, options.lone + _WARM).lines
     lone_ms = alone(lone, stack.state.balancer_address)
     full = _cases.replay(stack, load(lines[: options.commands]), _WINDOW, 4).per_second

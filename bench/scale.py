@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> Findings:
             wanted = _USERS if options.all or shards == _USUAL_SHARDS else (_USUAL_USERS,)
             with throw_away(Shape(shards=shards, delay="none", seed=_loads.SEED)) as stack:
                 if shards == _SHARDS[0]:
-                    rate = _baseline.rate(stack.state)
+                    rate = _baseline.rate(stack.state.admin_url)
                 for users in wanted:
                     replayed = _cases.replay(stack, loads[users][1], options.window, 4)
                     cells.append(Cell(users, shards, rate, replayed))

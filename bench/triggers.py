@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> Findings:
 
 def _quiet(stack: Stack, options: argparse.Namespace) -> Runs:
     """Polls and bursts, with nobody trading."""
-    runs = Runs(_baseline.rate(stack.state), [], [], {})
+    runs = Runs(_baseline.rate(stack.state.admin_url), [], [], {})
     users = [f"user{place}" for place in range(_USERS)]
     armed = _arming.spread(users, _arming.three_letters(_SYMBOLS), options.armed // _USERS)
     replay_now(load(_arming.lines(armed)), stack.state.balancer_address, window=64)
