@@ -26,8 +26,10 @@ KINDS_STRUCK = (
     "clock",
     "web server taken for dead",
 )
-BUG_SCHEDULES = 200
-"""Within so many schedules each planted bug is found, counted from seed 1."""
+BUG_SCHEDULES = 2_000
+"""Within so many schedules each planted bug is found, counted from seed 1: most in the first ten, the rarest in some hundred.
+Which seed it is changes with the code, so there is room."""
+KEPT_SCHEDULES = 1_000
 RARE = {"lost first answer unheard"}
 """Found once in some thousands of schedules; kept.py has one that does."""
 _DIGESTS = """
@@ -55,10 +57,14 @@ def test_nothing_breaks() -> None:
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.bug)
 def test_what_was_found_stays_mended(kept: Kept) -> None:
+    """With the bug planted anew, one of the schedules like it soon finds it; without, none of those breaks."""
     with seams.replaced():
-        assert run(kept.seed, kept.plan).broken == ""
+        seeds = range(kept.seed, kept.seed + KEPT_SCHEDULES)
         with BUGS[kept.bug]():
-            assert run(kept.seed, kept.plan).broken != ""
+            found = next((seed for seed in seeds if run(seed, kept.plan(seed)).broken), None)
+        assert found is not None
+        assert run(found, kept.plan(found)).broken == ""
+        assert run(kept.seed, kept.plan(kept.seed)).broken == ""
 
 
 def test_a_seed_says_everything() -> None:
