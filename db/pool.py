@@ -17,6 +17,10 @@ from db import queries
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 
+_PLANS: Final = "-c jit=off -c enable_seqscan=off"
+"""Statements are prepared once, mostly while the tables are small and without statistics: without sequential scans their
+plans stay right when those have grown."""
+
 _RECONNECT_S: Final = 0.5
 """Between two attempts to connect while the database is away."""
 
@@ -39,6 +43,7 @@ async def open_pool(url: str, min_size: int, max_size: int, name: str) -> Pool:
             "autocommit": True,
             "prepare_threshold": 1,
             "application_name": name,
+            "options": _PLANS,
             "connect_timeout": 2,
             "keepalives_idle": 5,
             "keepalives_interval": 2,

@@ -16,12 +16,9 @@ from transaction.account import Account, Holding, TriggerOrder, decode_history, 
 _SQL = queries.load("transaction")
 _SETTINGS = """
     SET plan_cache_mode = force_generic_plan;
-    SET jit = off;
-    SET enable_seqscan = off;
     SET idle_in_transaction_session_timeout = '2s'
 """
-"""Plans are made once, mostly while the tables are small: without sequential scans they stay right when those have grown.
-The last so that a process that stands still under `locked` does not hold its users for longer."""
+"""The last so that a process that stands still under `locked` does not hold its users for longer."""
 
 
 class NumberTaken(Exception):

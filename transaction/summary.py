@@ -24,7 +24,7 @@ from transaction.account import (
 
 _Key = TypeVar("_Key", str, tuple[str, int])
 
-_TEXTS_KEPT: Final = 32_768
+_TEXTS_KEPT: Final = 8_192
 """Of pendings, at 300 bytes each: the next summary shows most of them again."""
 _COMMANDS: Final = [f'"command":"{name}","symbol":' for name in COMMAND_NAMES]
 _OUTCOMES: Final = [f'"outcome":"{name}","timestamp":' for name in OUTCOMES]
