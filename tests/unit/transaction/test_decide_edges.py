@@ -1,12 +1,15 @@
 """Deciding at its edges: an expiry is an event with a time of its own; words of refusals come through whole."""
 
+import json
+
 import pytest
 
 from core.codec import Request
-from tests.unit.transaction.desk import LIFE_MS, START_MS, pending
+from tests.unit.transaction.desk import LIFE_MS, START_MS, Desk, pending
 from transaction.account import Account
 from transaction.decide import decide, expire, refusal_of, refusal_reply
 from transaction.rules import Context
+from transaction.summary import summary
 
 
 def test_an_expiry_moves_the_accounts_own_time() -> None:
@@ -26,3 +29,21 @@ def test_a_refusal_is_its_code_and_all_that_follows(message: str) -> None:
     outcome = decide(Account("ann"), Context(request, 7, START_MS, LIFE_MS, None))
     assert outcome.reply == refusal_reply("BAD_AMOUNT", message)
     assert outcome.audit.error == f"BAD_AMOUNT: {message}"
+
+
+def test_the_history_and_the_summary_name_the_symbol_and_the_amount() -> None:
+    desk = Desk()
+    desk.do("ADD,ann,50.00")
+    desk.do("QUOTE,ann,abc", 700)
+    desk.do("BUY,ann,xyz,20.00", 700)
+    assert [(one.number, one.symbol, one.cents) for one in desk.account.history.recent] == [
+        (1, "", 5_000),
+        (2, "ABC", None),
+        (3, "XYZ", 2_000),
+    ]
+    newest = json.loads("{" + summary(desk.account) + "}")["history"]["newest"]
+    assert [(one["symbol"], one["amount"]) for one in newest] == [
+        ("XYZ", "20.00"),
+        ("ABC", None),
+        (None, "50.00"),
+    ]
