@@ -4,14 +4,16 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from stack import state
 
-_console = Console(highlight=False, soft_wrap=True)
+_FILE_WIDTH: Final = 170
+"""Columns of the table where it does not go to a terminal."""
+_console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _FILE_WIDTH)
 
 
 def chaos(
