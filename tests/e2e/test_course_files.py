@@ -6,12 +6,12 @@ import pytest
 from lxml import etree
 
 from db.check import check
+from faults.accounts import accounts, still
 from grader.check import check_log
 from grader.report import AccountView, Report
 from stack import hits
 from stack.topology import Shape
 from tests.e2e.conftest import SHARED, course_file, running
-from faults.accounts import accounts, still
 from workload.driver import load, replay_now
 
 FILES = {"user1": 1, "user2": 20, "user10": 50, "user45": 100, "user100": 981}

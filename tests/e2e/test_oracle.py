@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from db.check import check
 from db.dump import dump
+from faults.accounts import accounts
 from grader.check import check_log
 from grader.report import AccountView
 from stack.launcher import Stack
 from stack.topology import Shape
 from tests.e2e.conftest import running
-from faults.accounts import accounts
 from workload.driver import load, replay_now
 from workload.generate import generate
 
