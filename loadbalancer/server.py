@@ -22,6 +22,7 @@ from loadbalancer.loop import Loop
 
 _BACKLOG = 4096
 _SPARE_DESCRIPTORS = 64
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def main() -> None:
@@ -31,9 +32,8 @@ def main() -> None:
     calm_garbage_collector()
     if not settings.web_servers:
         raise ValueError("DAYTRADE_WEB_SERVERS is not set (HOST:PORT,HOST:PORT)")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked in every thread, and waited for by this one: a handler that sets an event may find the event's lock taken.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     threading.excepthook = _die
     clock = SystemClock()
     balancer = Balancer([str(address) for address in settings.web_servers], _new_session)
@@ -46,7 +46,7 @@ def main() -> None:
         _start(acceptor.run, "acceptor")
         _start(lambda: checker.run(loop.add_link, loop.drop_link), "health")
         working = _start(loop.run, "loop")
-        stop.wait()
+        signal.sigwait(_STOP_SIGNALS)
         acceptor.stop()
     loop.stop()
     working.join(2 * DRAIN_DEADLINE_MS / 1000)

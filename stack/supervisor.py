@@ -11,7 +11,6 @@ import resource
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -56,7 +55,9 @@ class Supervisor:
         self._external_quotes = Address.parse(external) if external else None
         self._ports: dict[str, ports.Reservation] = {}
         self._groups: list[list[Supervised]] = []
-        self._stop = threading.Event()
+        self._stopping = False
+        """Set by a signal: a plain flag, because a handler that sets a threading.Event while the same thread waits for it may find
+        the event's own lock taken, for ever."""
         self._ready = False
         self._patience_until = 0.0
 
@@ -68,7 +69,7 @@ class Supervisor:
             stop_left_behind(self.directory)
             try:
                 self._start()
-                if on_ready and not self._stop.is_set():
+                if on_ready and not self._stopping:
                     on_ready(self._state())
                 self._watch()
             except BaseException:
@@ -78,7 +79,7 @@ class Supervisor:
             self._take_down()
 
     def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self._stop.set()
+        self._stopping = True
 
     def _start(self) -> None:
         _allow_many_connections()
@@ -87,7 +88,7 @@ class Supervisor:
             lasting_balancer = name == topology.BALANCER and not self._fresh
             self._ports[name] = ports.reserve_first(BALANCER_PORT) if lasting_balancer else ports.reserve()
         for group in topology.levels(topology.tiers(self._shape, self._addresses(), self._surroundings())):
-            if self._stop.is_set():
+            if self._stopping:
                 return
             supervised = [Supervised(tier, self._launch(tier)) for tier in group]
             self._groups.append(supervised)
@@ -101,7 +102,8 @@ class Supervisor:
 
     def _watch(self) -> None:
         ticks = 0
-        while not self._stop.wait(_TICK_SECONDS):
+        while not self._stopping:
+            time.sleep(_TICK_SECONDS)
             changed = [each.look() for each in self._supervised()]
             changed += [self._look_at(server) for server in self._own_servers()]
             if any(changed):
