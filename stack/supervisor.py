@@ -56,8 +56,8 @@ class Supervisor:
         self._ports: dict[str, ports.Reservation] = {}
         self._groups: list[list[Supervised]] = []
         self._stopping = False
-        """Set by a signal: a plain flag, because a handler that sets a threading.Event while the same thread waits for it may find
-        the event's own lock taken, for ever."""
+        """Set by a signal: a plain flag, because a handler that sets a threading.Event while the same thread waits for it may
+        find the event's own lock taken, for ever."""
         self._ready = False
         self._patience_until = 0.0
 
