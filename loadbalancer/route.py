@@ -30,10 +30,6 @@ class Router:
         self._up[server] = up
         self.known.clear()
 
-    def is_up(self, server: int) -> bool:
-        """Whether that server gets lines."""
-        return self._up[server]
-
     def any_up(self) -> bool:
         """Whether there is a server at all."""
         return any(self._up)
