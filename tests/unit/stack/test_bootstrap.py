@@ -140,3 +140,22 @@ def test_the_lines_of_one_package() -> None:
     with pytest.raises(ValueError, match="hold y"):
         bootstrap.requirement(text, "y")
     assert bootstrap.requirement((ROOT / "requirements.lock").read_text(), "uv").count("--hash=sha256:") > 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [
+        (f"echo 3 {sys.version_info[1]} 0.000001 /opt/quick python", "/opt/quick python"),
+        (f"echo 3 {sys.version_info[1]} 60.0 /opt/slow", None),
+        (f"echo 3 {sys.version_info[1] + 1} 0.000001 /opt/newer", None),
+        ("exit 1", None),
+    ],
+)
+def test_of_several_pythons_the_quickest_of_this_version_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, taken: str | None
+) -> None:
+    other = tmp_path / "python3"
+    other.write_text(f"#!/bin/sh\n{answer}\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert bootstrap.quicker_python() == taken
