@@ -109,7 +109,9 @@ class Loop:
             timed = self._lingering or self._stop_at_ms is not None or self._balancer.needs_time
             for descriptor, event in self._epoll.poll(_TICK_S if timed else None):
                 port = self._ports.get(descriptor)
-                if isinstance(port, _ClientPort):
+                if descriptor == self._wake:
+                    os.eventfd_read(self._wake)
+                elif isinstance(port, _ClientPort):
                     self._serve_client(port, event)
                 elif port is not None:
                     self._serve_link(port, event)
@@ -123,10 +125,6 @@ class Loop:
 
     def _do_posted(self) -> None:
         # After the events, so that no event of this round can meet a new socket that has a closed one's descriptor.
-        if not self._inbox:
-            return
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wake)
         while self._inbox:
             self._inbox.popleft()()
 
