@@ -1,10 +1,12 @@
 """Money is integer cents. Decimals are parsed by digits and written with two places; no float anywhere."""
 
 import re
+from typing import Final
 
 from core.limits import MAX_AMOUNT_CENTS
 
 _DECIMAL = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,2}))?\Z")
+_HUNDREDTHS: Final = tuple([f"{cents:02d}" for cents in range(100)])
 
 
 def parse_decimal(text: str) -> int | None:
@@ -27,7 +29,6 @@ def is_amount(cents: int) -> bool:
 
 def format_cents(cents: int) -> str:
     """`63511.53` for 6351153 cents; always two places, never an exponent."""
-    if cents > 99:
-        digits = str(cents)
-        return f"{digits[:-2]}.{digits[-2:]}"
-    return f"0.{cents:02d}" if cents >= 0 else "-" + format_cents(-cents)
+    if cents < 0:
+        return "-" + format_cents(-cents)
+    return f"{cents // 100}.{_HUNDREDTHS[cents % 100]}"

@@ -32,8 +32,8 @@ _CORE: Final = (
     ),
     Bug(
         "cents under ten lose their zero", "core.money",
-        'return f"0.{cents:02d}" if cents >= 0 else "-" + format_cents(-cents)',
-        'return f"0.{cents}" if cents >= 0 else "-" + format_cents(-cents)',
+        '_HUNDREDTHS: Final = tuple([f"{cents:02d}" for cents in range(100)])',
+        '_HUNDREDTHS: Final = tuple([f"{cents}" for cents in range(100)])',
         _MONEY,
     ),
     Bug(
