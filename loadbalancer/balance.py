@@ -45,7 +45,8 @@ from loadbalancer.route import Router
 from loadbalancer.session import Session, Sessions, is_session_line, named_session
 
 _OPENING: Final = ord("[")
-_REPLY_NUMBER = re.compile(rb"^\[([0-9]{1,16})\]", re.MULTILINE)
+_REPLY_NUMBER = re.compile(rb"(?m)^\[([0-9]{1,16})\].*\n")
+"""A whole line, so that no search goes over the bytes of long replies (that took five times as long)."""
 
 
 class Balancer:
