@@ -48,7 +48,7 @@ class Trading(Struct, frozen=True):
 def trade(stack: Stack, users: int, count: int, runs: int) -> list[Trading]:
     """Replays `count` commands of so many users. Raises StackError, ReplayFailed."""
     crowd = _loads.crowd(users, count)
-    names = list(dict.fromkeys(user_field(split_number(line)[1]).decode() for line in crowd.lines))
+    names = users_of(crowd.lines)
     commands = crowd.commands
     _cases.replay(
         stack, commands, WINDOW, 4
@@ -71,6 +71,11 @@ def trade(stack: Stack, users: int, count: int, runs: int) -> list[Trading]:
                 flush=True,
             )
     return found
+
+
+def users_of(lines: list[bytes]) -> list[str]:
+    """Each user of a load once, in the order in which they come. (In some lines the user is the last field.)"""
+    return list(dict.fromkeys(user_field(split_number(line.rstrip(b"\n"))[1]).decode() for line in lines))
 
 
 def _with_fires(
