@@ -14,7 +14,7 @@ from collections.abc import Callable
 from core import log
 from core.clock import SystemClock
 from core.limits import DRAIN_DEADLINE_MS, MAX_CLIENT_CONNECTIONS
-from core.serve import calm_garbage_collector
+from core.serve import calm_memory
 from core.settings import Settings
 from loadbalancer.balance import Balancer
 from loadbalancer.health import Checker
@@ -29,7 +29,7 @@ def main() -> None:
     """Runs the balancer until SIGTERM or SIGINT; then answers what is outstanding and returns."""
     settings = Settings()
     log.configure(settings.name, settings.log_level)
-    calm_garbage_collector()
+    calm_memory()
     if not settings.web_servers:
         raise ValueError("DAYTRADE_WEB_SERVERS is not set (HOST:PORT,HOST:PORT)")
     # Blocked in every thread, and waited for by this one: a handler that sets an event may find the event's lock taken.
