@@ -15,6 +15,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from grader.events import Event, RawEvent
+from grader.inorder import InOrder
 from grader.reader import CHUNK_BYTES, Damaged, read, twice
 from grader.schema import (
     FIELDS,
@@ -171,16 +172,17 @@ class _Plain:
         self.stuck = False
         """The buffer begins with bytes that are no text; only the parser may go on."""
         self._encoding = encoding
+        self._in_order = InOrder()
         self._byte_values: dict[int, _ByteValues] = {}
         self._shapes: dict[bytes, dict[tuple[bytes | None, ...], _Shape | None]] = {}
 
     def take(self, buffer: bytes) -> tuple[list[Event | RawEvent], int]:
         """The events at the front, and how many bytes they took. Stops at the first thing that is none."""
-        batch: list[Event | RawEvent] = []
+        batch, position = self._in_order.take(buffer, self.lines)
         match = _EVENT.match
         shapes = self._shapes
-        line = self.lines + 1
-        position = counted = 0
+        line = self.lines + 1 + len(batch)
+        counted = position
         while (found := match(buffer, position)) is not None:
             begin = found.start(1)
             line += buffer.count(b"\n", counted, begin)

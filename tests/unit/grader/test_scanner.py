@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader import scanner
+from grader import inorder, scanner
 from grader.check import check_log
 from grader.events import Event, RawEvent
 from grader.reader import BrokenXml, read
@@ -50,14 +51,24 @@ def quick(data: bytes, size: int = 1 << 20) -> tuple[Seen, int | None]:
     return parsed(scan(pieces(data, size)))
 
 
-def test_plain_log_goes_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("the careful way was taken")
+def refuse(*_: object) -> None:
+    raise AssertionError("the careful way was taken")
 
+
+def test_plain_log_goes_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanner, "read", refuse)
+    monkeypatch.setattr(inorder, "_EVENTS", re.compile(rb"(\Znever)|([\s\S]++)"))
     seen, broken = quick(LOG.encode())
     assert len(seen) == 41
     assert broken is None
+
+
+def test_events_in_the_order_of_the_schema_go_the_quickest_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, and they are read as the careful way reads them."""
+    expected = careful(LOG.encode())
+    monkeypatch.setattr(scanner, "_EVENT", re.compile(rb"\Znever"))
+    monkeypatch.setattr(scanner, "read", refuse)
+    assert quick(LOG.encode()) == expected
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 4096])
@@ -82,8 +93,16 @@ EDITS = (
     ("hand", "a\nb"), ("<server>", "<server >"), ("hand", ""), ("<server>hand</server>", "<server/>"), ("server", "other"),
     ("</server>", "</servr>"), ("userCommand", "unknown"), ("<funds>", "<funds>1.00</funds><funds>"), ("5.00", "5"),
     ("1795", " 1795"), ("<transactionNum>7", "<transactionNum>007"), ("userCommand", "log"),
+    ("userCommand", "systemEvent"), ("userCommand", "errorEvent"), ("userCommand", "debugEvent"),
+    ("</userCommand", "</errorEvent"), ("userCommand", "quoteServer"), ("userCommand", "accountTransaction"),
+    (">BUY<", ">BUYS<"), (">BUY<", ">buy<"), ("ABC", "abc"), ("ABC", "ABCD"),
+    ("5.00", "-5.00"), ("5.00", "+5.00"), ("5.00", "5.0"), ("5.00", "005.00"), ("5.00", "9" * 19 + ".00"),
+    ("hand", "h" * 65), ("hand", "a\x7fb"), ("hand", "a\tb"), (">7<", f">{'7' * 14}<"), (">7<", ">0<"),
+    ("</funds>", "</funds><errorMessage>m</errorMessage>"), ("<command>BUY</command>", ""),
+    ("<command>BUY</command><username>u</username>", "<username>u</username><command>BUY</command>"),
+    ("<command>BUY</command>", "<action>add</action>"), ("<command>BUY</command>", "<command>BUY</command><action>add</action>"),
 )  # fmt: skip
-SAMPLES = [*WHOLE, *(f"<log>{EVENT.replace(*edit)}\n{EVENT}</log>" for edit in EDITS)]
+SAMPLES = [*WHOLE, *(f"<log>\n{EVENT}\n{EVENT.replace(*edit)}\n{EVENT}\n</log>" for edit in EDITS)]
 
 
 @pytest.mark.parametrize("document", SAMPLES)
