@@ -14,12 +14,13 @@ from grader.events import QUOTE_SERVER, USER_COMMAND, Event, RawEvent
 from grader.findings import Findings
 from grader.happenings import judge_end, judge_expiry, judge_fire
 from grader.hits import Hit
+from grader.lines import read_lines
 from grader.reader import BrokenXml, chunks, open_log
 from grader.report import HIT_COST_CENTS, MAX_SHOWN, Figures, Report, view
 from grader.scanner import scan
 from grader.schema import parse
 from grader.units import COMMAND, EXPIRY, Assembler
-from grader.workload import Workload, read_lines
+from grader.workload import Workload
 
 MIN_OTHER_LINES = 10
 """A log of one user alone is taken for that user's dump when the workload has at least so many lines of others."""

@@ -3,90 +3,22 @@
 A million lines are held in arrays, about 80 bytes each with their text.
 """
 
-import re
 from array import array
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
-from msgspec import Struct
-
-from core.commands import (
-    AMOUNT,
-    ARGUMENTS,
-    DUMPLOG,
-    FILENAME,
-    SET_BUY_TRIGGER,
-    SET_SELL_TRIGGER,
-    SYMBOL,
-    USER,
-)
-from core.ids import is_user, parse_filename, parse_symbol
-from core.limits import MAX_NUMBER
-from core.money import parse_decimal
+from core.commands import DUMPLOG, SET_BUY_TRIGGER, SET_SELL_TRIGGER
+from core.ids import is_user, parse_filename
 from grader.events import Event
 from grader.findings import Findings
+from grader.lines import Line, parse_line
 from grader.oracle import PRICED
-from grader.reader import open_log
 
-_NUMBERED: Final = re.compile(r"\[([0-9]{1,20})\][ \t]*")
 MAX_STRANGERS: Final = 10_000
 """Commands of the log that are not the file's and are looked into; all are counted."""
+_is_user: Final = lru_cache(maxsize=65_536)(is_user)
 _MAY_HIT: Final = PRICED | {SET_BUY_TRIGGER, SET_SELL_TRIGGER}
-
-
-class Line(Struct, frozen=True, gc=False):
-    """One request of the file as its userCommand shows it: what is not well-formed is left out."""
-
-    number: int
-    command: str
-    count_ok: bool
-    user: str = ""
-    symbol: str = ""
-    cents: int | None = None
-    filename: str = ""
-    text: str = ""
-    """As it stands in the file."""
-
-
-def parse_line(text: str, place: int) -> Line | None:
-    """The request on line `place`; None when it names none of the 16 commands or its number cannot be read."""
-    text = text.rstrip(" \t\r\n")
-    number, body = place, text
-    if text.startswith("["):
-        match = _NUMBERED.match(text)
-        if match is None:
-            return None
-        number, body = int(match[1]), text[match.end() :]
-    command, *arguments = body.split(",")
-    names = ARGUMENTS.get(command)
-    if names is None or not 1 <= number <= MAX_NUMBER:
-        return None
-    if command == DUMPLOG and len(arguments) == 1:
-        names = (FILENAME,)
-    if len(arguments) != len(names):
-        user = arguments[0] if arguments and is_user(arguments[0]) and names[0] == USER else ""
-        return Line(number, command, False, user, text=text)
-    given = dict(zip(names, arguments, strict=True))
-    user = given.get(USER, "")
-    return Line(
-        number,
-        command,
-        True,
-        user if is_user(user) else "",
-        parse_symbol(given.get(SYMBOL, "")) or "",
-        parse_decimal(given.get(AMOUNT, "")),
-        parse_filename(given.get(FILENAME, "")) or "",
-        text,
-    )
-
-
-def read_lines(path: Path) -> Iterator[Line]:
-    """The requests of a workload file in order; of a number that occurs twice both. Raises OSError."""
-    with open_log(path) as file:
-        for place, line in enumerate(file, start=1):
-            if (parsed := parse_line(line.decode("utf-8", "replace"), place)) is not None:
-                yield parsed
 
 
 class Workload:
@@ -99,7 +31,6 @@ class Workload:
         self._ends = array("Q")
         self._numbers = array("Q")
         self._contents = array("q")
-        self._askers = array("q")
         self._count_ok = bytearray()
         self._user_of = array("l")
         self._users: dict[str, int] = {"": 0}
@@ -138,7 +69,12 @@ class Workload:
     def may_hit(self, hit: Event) -> bool:
         """True when a hit under this number and user may have been made for that line."""
         place = self._place(hit.number)
-        return place is not None and self._askers[place] == hash((hit.user, hit.symbol))
+        if place is None or not hit.user or not hit.symbol:
+            return False
+        line = self._line(place)
+        return (
+            line.count_ok and line.command in _MAY_HIT and (line.user, line.symbol) == (hit.user, hit.symbol)
+        )
 
     def lines_of_others(self, user: str) -> int:
         """How many lines name another well-formed user."""
@@ -177,21 +113,20 @@ class Workload:
         return True
 
     def _append(self, line: Line) -> None:
-        if self._place(line.number) is not None:
-            return
+        number = line.number
         place = len(self._contents)
-        if self._sparse is None and place and line.number != self._numbers[-1] + 1:
-            self._sparse = {number: index for index, number in enumerate(self._numbers)}
-        if self._sparse is not None:
-            self._sparse[line.number] = place
-        self._contents.append(_content(line))
-        may_hit = line.count_ok and line.command in _MAY_HIT and line.user and line.symbol
-        self._askers.append(hash((line.user, line.symbol)) if may_hit else 0)
+        if place and (self._sparse is not None or number != self._numbers[-1] + 1):
+            if self._place(number) is not None:
+                return
+            if self._sparse is None:
+                self._sparse = {number: index for index, number in enumerate(self._numbers)}
+            self._sparse[number] = place
+        self._contents.append(hash((line.command, line.user, line.symbol, line.cents, line.filename)))
         self._count_ok.append(line.count_ok)
         self._user_of.append(self._users.setdefault(line.user, len(self._users)))
         self._texts += line.text.encode("utf-8", "replace")
         self._ends.append(len(self._texts))
-        self._numbers.append(line.number)
+        self._numbers.append(number)
         if line.command == DUMPLOG and line.filename and (line.user or line.text.count(",") == 1):
             self._dumps.append(place)
 
@@ -262,8 +197,16 @@ class Workload:
         return []
 
 
-def _content(of: Event | Line) -> int:
-    """A number that is equal for equal commands with equal arguments; what is not well-formed is left out."""
-    user = of.user if not of.user or is_user(of.user) else ""
-    filename = (parse_filename(of.filename) or "") if of.filename else ""
-    return hash((of.command, user, of.symbol, of.cents, filename))
+def _content(event: Event) -> int:
+    """The number that a line of the same command and arguments has; what is not well-formed is left out, as it is there."""
+    user = event.user
+    filename = event.filename
+    return hash(
+        (
+            event.command,
+            user if _is_user(user) else "",
+            event.symbol,
+            event.cents,
+            (parse_filename(filename) or "") if filename else "",
+        )
+    )

@@ -9,8 +9,8 @@ from html import escape
 
 from core.money import format_cents, parse_decimal
 from grader import oracle
+from grader.lines import Line, parse_line
 from grader.oracle import BUYING, SELLING, Account, Command, Moves, Outcome
-from grader.workload import Line, parse_line
 
 START_MS = 1_795_000_000_000
 POLL_MS = 250

@@ -1,16 +1,19 @@
 """Reading the workload file, and holding a log against it."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 
 from grader.__main__ import main
 from grader.check import check_log
+from grader.lines import Line, parse_line, read_lines
 from grader.report import MAX_SHOWN
 from grader.rules import RULES, WARNINGS
-from grader.workload import Line, parse_line, read_lines
 from tests.unit.grader.hand import command, error, grade, hit, move, system
 from tests.unit.grader.market import Market
 
@@ -46,6 +49,37 @@ def test_lines(text: str, line: Line) -> None:
 )
 def test_lines_that_are_not_sent(text: str) -> None:
     assert parse_line(text, 3) is None
+
+
+PARTS = (
+    "[", "]", "] ", "1", "7", "0", "12345678901234567", "BUY", "ADD", "DUMPLOG", "HELLO", ",", ",", ",u", ",S", ",abc",
+    ",TOOLONG", ",1.00", ",-1.00", ",1.5", ",../x", " ", "\t", "\r", "\n", "\n", "\x85", "\u00e9", "\x00", "\u2028", "a" * 65,
+)  # fmt: skip
+USUAL = (
+    "[8] ADD,u,1.00\n",
+    "[9] BUY,u,S,1.00 \r\n",
+    "[10] QUOTE,u,S\n",
+    "[1] COMMIT_BUY,u\n",
+    "[2] ADD,u,S,1.00\n",
+    "[3] DUMPLOG,u\n",
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    parts=st.lists(st.sampled_from(PARTS + 4 * USUAL), max_size=40),
+    cut=st.sampled_from([b"", b"\xff", b"\xc3", b"\n"]),
+)
+def test_a_file_is_read_as_its_lines_are(parts: list[str], cut: bytes) -> None:
+    """Whatever the search over the whole file knows of a line, `parse_line` says of it too, and at the same place."""
+    data = "".join(parts).encode() + cut
+    lines = data.removesuffix(b"\n").split(b"\n") if data else []
+    each = (parse_line(line.decode("utf-8", "replace"), place) for place, line in enumerate(lines, start=1))
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("grader.lines.CHUNK_BYTES", 7)
+        path = Path(folder, "workload")
+        path.write_bytes(data)
+        assert list(read_lines(path)) == [line for line in each if line is not None]
 
 
 def test_course_workloads_are_read_whole() -> None:
