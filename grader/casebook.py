@@ -1,7 +1,7 @@
 """What the judges share: the users' accounts as the oracle has them, the quotes, the triggers, and counts for the report."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from core.ids import is_user
@@ -118,7 +118,7 @@ def compare_moves(
 
     `older` gives cents of pendings that were not the newest, and their number: a sum found there names the mistake.
     """
-    if not expected and not unit.moves:
+    if len(unit.moves) == len(expected) and all(map(_is_move, unit.moves, expected)):
         return
     missing, extra = _unmatched(unit.moves, expected)
     for action, cents in missing:
@@ -142,7 +142,11 @@ def compare_moves(
         book.report("move-wrong", "the accountTransactions stand in the wrong order", unit.head)
 
 
-def _unmatched(logged: list[Event], expected: Moves) -> tuple[list[tuple[str, int]], list[Event]]:
+def _is_move(event: Event, move: tuple[str, int]) -> bool:
+    return (event.text, event.cents) == move and not event.damaged
+
+
+def _unmatched(logged: Sequence[Event], expected: Moves) -> tuple[list[tuple[str, int]], list[Event]]:
     """What was expected and is not there, and what is there and was not expected; an unreadable event may be any of them."""
     missing = list(expected)
     extra: list[Event] = []

@@ -26,7 +26,7 @@ from core.ids import parse_filename
 from core.money import format_cents
 from grader.casebook import LOST, LOST_BECAUSE, Casebook, UserCase, compare_moves, remember
 from grader.events import Event
-from grader.hits import STALE, UNQUOTED, Hit
+from grader.hits import LIVE, STALE, UNQUOTED, Hit
 from grader.oracle import BUYING, PRICED, SELLING, Command, Outcome, Pending, apply, due, expire
 from grader.units import Unit
 
@@ -37,6 +37,7 @@ _AUDITED: Final = CODES - UNAUDITED
 _TAKES: Final = {
     command: (SYMBOL in names, AMOUNT in names, FILENAME in names) for command, names in ARGUMENTS.items()
 }
+_NO_PENDINGS: Final[tuple[list[Pending], list[Pending]]] = ([], [])
 _TRIGGER_SIDE: Final = {
     SET_BUY_AMOUNT: BUYING,
     SET_BUY_TRIGGER: BUYING,
@@ -52,7 +53,7 @@ def judge_command(book: Casebook, unit: Unit) -> None:
     """Judges the unit and does to the user's account what the contract says."""
     head = unit.head
     count_ok = book.workload.see(head, book.findings) if book.workload is not None else None
-    code = _logged_code(book, unit)
+    code = _logged_code(book, unit) if unit.errors else None
     book.commands[head.command] += 1
     book.outcomes[code or "OK"] += 1
     own = book.quotes.take_own(head.user, head.number, head.symbol) if head.command in PRICED else None
@@ -63,8 +64,9 @@ def judge_command(book: Casebook, unit: Unit) -> None:
         book.findings.undecided(LOST, LOST_BECAUSE)
         return
     _check_arguments(book, unit)
-    _expire_due(book, case, head)
-    if count_ok is None and _undecidable(book, code, head):
+    if case.account.pendings != _NO_PENDINGS:
+        _expire_due(book, case, head)
+    if count_ok is None and code is not None and _undecidable(book, code, head):
         compare_moves(book, unit, ())
         return
     command = Command(
@@ -83,15 +85,14 @@ def judge_command(book: Casebook, unit: Unit) -> None:
         _judge_unpriced(book, unit, case, command, code)
         return
     _judge_outcome(book, unit, code, outcome, case)
-    _judge_price(book, unit, own, price, outcome)
+    if outcome.priced or unit.prices:
+        _judge_price(book, unit, own, price, outcome)
     if outcome.code is None:
         _follow(book, case, head, outcome.taken)
 
 
-def _logged_code(book: Casebook, unit: Unit) -> str | None:
-    """The refusal that the log shows, None when it shows none."""
-    if not unit.errors:
-        return None
+def _logged_code(book: Casebook, unit: Unit) -> str:
+    """The refusal that the log shows."""
     error = unit.errors[0]
     for more in unit.errors[1:]:
         book.report("event-extra", "a second errorEvent", more)
@@ -132,7 +133,7 @@ def _expire_due(book: Casebook, case: UserCase, head: Event) -> None:
         remember(case.forced, (side, pending.number), expire(case.account, side, pending))
 
 
-def _undecidable(book: Casebook, code: str | None, head: Event) -> bool:
+def _undecidable(book: Casebook, code: str, head: Event) -> bool:
     """True for refusals of which the log alone does not say whether they are right."""
     if code == BAD_REQUEST and not head.symbol and head.cents is None and not head.filename:
         because = "the log does not show how many arguments a command had; a workload file does"
@@ -183,7 +184,8 @@ def _judge_outcome(book: Casebook, unit: Unit, code: str | None, outcome: Outcom
     head = unit.head
     right = outcome.code
     if code == right or (code == UNREADABLE and right is not None):
-        compare_moves(book, unit, outcome.moves, lambda: _older(case, _TAKING_SIDE.get(head.command)))
+        if unit.moves or outcome.moves:
+            compare_moves(book, unit, outcome.moves, lambda: _older(case, _TAKING_SIDE.get(head.command)))
         if head.command == BUY and code is None:
             book.bought += 1
             book.bought_free += not unit.moves
@@ -224,6 +226,8 @@ def _judge_price(
         )
         return
     state = book.quotes.state(head.symbol, price_cents, head.timestamp_ms)
+    if state == LIVE and own is None:
+        return
     shown = f"{head.symbol} at {format_cents(price_cents)}"
     if state == UNQUOTED:
         book.unquoted += 1

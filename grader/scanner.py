@@ -181,8 +181,9 @@ class _Plain:
         batch, position = self._in_order.take(buffer, self.lines)
         match = _EVENT.match
         shapes = self._shapes
-        line = self.lines + 1 + len(batch)
-        counted = position
+        self.lines += len(batch)
+        line = self.lines + 1
+        start = counted = position
         while (found := match(buffer, position)) is not None:
             begin = found.start(1)
             line += buffer.count(b"\n", counted, begin)
@@ -205,7 +206,7 @@ class _Plain:
                 self.stuck = True
                 break
             position = found.end()
-        self.lines += buffer.count(b"\n", 0, position)
+        self.lines += buffer.count(b"\n", start, position)
         return batch, position
 
     def _learn(self, kind: bytes, names: tuple[bytes | None, ...]) -> _Shape | None:

@@ -5,6 +5,7 @@ user, number and timestamp. Units of one timestamp are judged together and in th
 changes: only then is every quote known that they may have used.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from core.commands import CANCEL_BUY, CANCEL_SELL, SET_BUY_TRIGGER, SET_SELL_TRIGGER
@@ -35,10 +36,18 @@ class Unit:
         self.cause = cause
         self.head = head
         """The userCommand, or the systemEvent of an expiry or a fire."""
-        self.moves: list[Event] = []
-        self.prices: list[Event] = []
+        self.moves: Sequence[Event] = ()
+        self.prices: Sequence[Event] = ()
         """systemEvents that name a price used."""
-        self.errors: list[Event] = []
+        self.errors: Sequence[Event] = ()
+
+
+def _with(events: Sequence[Event], event: Event) -> Sequence[Event]:
+    """The events and one more. Most units have none, and so no list."""
+    if not isinstance(events, list):
+        return [event]
+    events.append(event)
+    return events
 
 
 class Assembler:
@@ -86,14 +95,14 @@ class Assembler:
 
     def _attach(self, unit: Unit, event: Event) -> bool:
         if event.kind == ACCOUNT_TRANSACTION:
-            unit.moves.append(event)
+            unit.moves = _with(unit.moves, event)
             return True
         if unit.cause != COMMAND or event.command != unit.head.command:
             return False
         if event.kind == ERROR_EVENT:
-            unit.errors.append(event)
+            unit.errors = _with(unit.errors, event)
         elif event.command in PRICED:
-            unit.prices.append(event)
+            unit.prices = _with(unit.prices, event)
         else:
             self._report("event-extra", f"a systemEvent {event.command} that nothing asks for", event)
         return True

@@ -59,11 +59,11 @@ class Workload:
             return None
         self._seen[place] = event.timestamp_ms
         user = self._user_of[place]
-        if user:
-            if place < self._last[user]:
-                text = f"{event.command} stands after a later command of {event.user}"
-                findings.violation("user-order", text, event.line, event.user, event.number)
-            self._last[user] = max(place, self._last[user])
+        if place >= self._last[user]:
+            self._last[user] = place
+        elif user:
+            text = f"{event.command} stands after a later command of {event.user}"
+            findings.violation("user-order", text, event.line, event.user, event.number)
         return bool(self._count_ok[place])
 
     def may_hit(self, hit: Event) -> bool:

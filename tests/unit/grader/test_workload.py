@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from core.commands import AMOUNT, ARGUMENTS, FILENAME, SYMBOL, USER
 from grader.__main__ import main
 from grader.check import check_log
 from grader.lines import Line, parse_line, read_lines
@@ -80,6 +81,24 @@ def test_a_file_is_read_as_its_lines_are(parts: list[str], cut: bytes) -> None:
         path = Path(folder, "workload")
         path.write_bytes(data)
         assert list(read_lines(path)) == [line for line in each if line is not None]
+
+
+def test_lines_of_the_usual_form_need_no_further_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(text: str, _: int) -> None:
+        raise AssertionError(text)
+
+    values = {USER: "u", SYMBOL: "S", AMOUNT: "1.00"}
+    usual = {command: names for command, names in ARGUMENTS.items() if FILENAME not in names}
+    lines = [",".join([command, *(values[name] for name in names)]) for command, names in usual.items()]
+    (tmp_path / "workload").write_text("".join(f"[{n}] {line} \n" for n, line in enumerate(lines, start=1)))
+    monkeypatch.setattr("grader.lines.parse_line", refuse)
+    read = list(read_lines(tmp_path / "workload"))
+    assert [(line.command, line.user, line.symbol, line.cents) for line in read] == [
+        (command, "u", "S" if SYMBOL in names else "", 100 if AMOUNT in names else None)
+        for command, names in usual.items()
+    ]
 
 
 def test_course_workloads_are_read_whole() -> None:
