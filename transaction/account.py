@@ -1,10 +1,12 @@
-"""One user's account as a value in memory, and how its history and pendings are written down.
+"""One user's account as a value in memory, and how its history is written down.
 
 Only `transaction.decide` changes an account. What it changed is noted in `changed_holdings` and `changed_triggers`,
 so that a commit writes those rows and no others; the account row itself is written for every command, because each one
 moves its sequence, its timestamp and its history.
 """
 
+from functools import cache
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -12,6 +14,8 @@ from msgspec import Struct
 
 from core import commands, errors
 from core.limits import HISTORY_LENGTH
+from transaction.listing import Listing
+from transaction.pendings import Pendings
 
 BUY_SIDE: Final = 1
 SELL_SIDE: Final = 2
@@ -30,29 +34,14 @@ _COUNT_STRIDE: Final = 32
 """A count's key is command code * 32 + outcome code: one small integer, so that the history stays a few hundred bytes."""
 
 
-class Pending(Struct, frozen=True, array_like=True, gc=False):
-    """A BUY or SELL that waits for its COMMIT or CANCEL, at the price it was decided with."""
-
-    symbol: str
-    shares: int
-    price_cents: int
-    timestamp_ms: int
-    session_id: int
-    number: int
-
-    @property
-    def value_cents(self) -> int:
-        return self.shares * self.price_cents
-
-
-class Holding(Struct):
+class Holding(Struct, gc=False):
     """Shares of one symbol: free ones, and those that pending sells and an armed sell trigger reserve."""
 
     free: int = 0
     reserved: int = 0
 
 
-class TriggerOrder(Struct, frozen=True):
+class TriggerOrder(Struct, frozen=True, gc=False):
     """SET_BUY_AMOUNT or SET_SELL_AMOUNT of one symbol; armed once it has a price.
 
     A buy reserves `amount_cents` from the start. A sell reserves `shares` when it is armed.
@@ -65,6 +54,16 @@ class TriggerOrder(Struct, frozen=True):
     """With `number`: the SET_*_TRIGGER that set the price, else the SET_*_AMOUNT."""
     number: int
     armed_ms: int | None
+
+
+TriggerKey = tuple[str, int]
+"""Symbol and side."""
+
+
+@cache
+def trigger_key(symbol: str, side: int) -> TriggerKey:
+    """One tuple for all accounts: there are 2 x 18,278 at most, and an account may have each."""
+    return intern(symbol), side
 
 
 class Recent(Struct, frozen=True, array_like=True, gc=False):
@@ -104,15 +103,17 @@ class History(Struct, array_like=True):
 
 
 class Shown:
-    """What an account's summary shows of holdings and triggers: texts by key, sorted; the stale ones are out of date."""
+    """What an account's summaries show again and again: texts that `transaction.summary` makes and keeps here."""
 
-    __slots__ = ("holdings", "stale_holdings", "stale_triggers", "triggers")
+    __slots__ = ("counts_template", "counts_worded", "holdings", "triggers")
 
-    def __init__(self, stale_holdings: set[str], stale_triggers: set[tuple[str, int]]) -> None:
-        self.holdings: dict[str, str] = {}
-        self.triggers: dict[tuple[str, int], str] = {}
-        self.stale_holdings = stale_holdings
-        self.stale_triggers = stale_triggers
+    def __init__(self, holdings: set[str], triggers: set[TriggerKey]) -> None:
+        """With what the account holds when its first summary is asked for."""
+        self.holdings = Listing(holdings)
+        self.triggers = Listing(triggers)
+        self.counts_worded = 0
+        """How many counts stand in the template: none ever leaves."""
+        self.counts_template = "{}"
 
 
 def count_names(key: int) -> tuple[str, str]:
@@ -125,7 +126,6 @@ class Account:
     """Everything the system knows of one user. `exists` is false until the first ADD; `version` counts commits."""
 
     __slots__ = (
-        "buy_expired",
         "buys",
         "cash_cents",
         "changed_holdings",
@@ -134,7 +134,6 @@ class Account:
         "history",
         "holdings",
         "reserved_cents",
-        "sell_expired",
         "sells",
         "seq",
         "shown",
@@ -152,20 +151,15 @@ class Account:
         self.reserved_cents = 0
         self.timestamp_ms = 0
         self.seq = 0
-        self.buys: list[Pending] = []
-        """Oldest first: the newest, which COMMIT_BUY takes, is the last."""
-        self.sells: list[Pending] = []
-        self.buy_expired = False
-        """The last pending buy to leave did so by expiry (decides between EXPIRED and NOTHING_PENDING)."""
-        self.sell_expired = False
+        self.buys = Pendings()
+        self.sells = Pendings()
         self.holdings: dict[str, Holding] = {}
-        self.triggers: dict[tuple[str, int], TriggerOrder] = {}
-        """By (symbol, side)."""
+        self.triggers: dict[TriggerKey, TriggerOrder] = {}
         self.history = History()
         self.shown: Shown | None = None
         """Made by the first summary (transaction.summary)."""
         self.changed_holdings: set[str] = set()
-        self.changed_triggers: set[tuple[str, int]] = set()
+        self.changed_triggers: set[TriggerKey] = set()
 
     def free_shares(self, symbol: str) -> int:
         """Shares of the symbol that nothing reserves."""
@@ -174,6 +168,7 @@ class Account:
 
     def move_shares(self, symbol: str, free: int, reserved: int) -> None:
         """Adds to the free and to the reserved shares of a symbol; either may be negative, no result may."""
+        symbol = intern(symbol)
         holding = self.holdings.get(symbol)
         if holding is None:
             holding = self.holdings[symbol] = Holding()
@@ -183,7 +178,7 @@ class Account:
         assert holding.reserved >= 0, f"{self.user}: {holding.reserved} reserved shares of {symbol}"
         self.changed_holdings.add(symbol)
         if self.shown is not None:
-            self.shown.stale_holdings.add(symbol)
+            self.shown.holdings.stale.add(symbol)
 
     def move_cash(self, cash: int, reserved: int) -> None:
         """Adds to cash and to reserved cash (cents); either may be negative, no result may."""
@@ -192,33 +187,24 @@ class Account:
         assert self.cash_cents >= 0, f"{self.user}: cash {self.cash_cents}"
         assert self.reserved_cents >= 0, f"{self.user}: reserved cash {self.reserved_cents}"
 
-    def take_buy(self) -> None:
-        """The newest pending buy leaves, by its COMMIT or CANCEL."""
-        self.buys.pop()
-        self.buy_expired = False
-
-    def take_sell(self) -> None:
-        """The newest pending sell leaves, by its COMMIT or CANCEL."""
-        self.sells.pop()
-        self.sell_expired = False
-
     def set_trigger(self, symbol: str, side: int, order: TriggerOrder | None) -> None:
         """Puts, replaces or (None) removes the trigger order of a symbol and side."""
+        key = trigger_key(symbol, side)
         if order is None:
-            del self.triggers[symbol, side]
+            del self.triggers[key]
         else:
-            self.triggers[symbol, side] = order
-        self.changed_triggers.add((symbol, side))
+            self.triggers[key] = order
+        self.changed_triggers.add(key)
         if self.shown is not None:
-            self.shown.stale_triggers.add((symbol, side))
+            self.shown.triggers.stale.add(key)
 
     def check(self) -> None:
         """Asserts that what is reserved is what pendings and triggers hold (invariants.md, 2)."""
-        held = sum(pending.value_cents for pending in self.buys)
+        held = sum(pending.value_cents for pending in self.buys.items)
         held += sum(order.amount_cents for (_, side), order in self.triggers.items() if side == BUY_SIDE)
         assert held == self.reserved_cents, f"{self.user}: {self.reserved_cents} reserved, {held} held"
         shares: dict[str, int] = {}
-        for pending in self.sells:
+        for pending in self.sells.items:
             shares[pending.symbol] = shares.get(pending.symbol, 0) + pending.shares
         for (symbol, side), order in self.triggers.items():
             if side == SELL_SIDE:
@@ -230,14 +216,14 @@ class Account:
 
     def has_pending_before(self, time_ms: int) -> bool:
         """Whether a pending is older than that. The first is the oldest: an account's timestamps never decrease."""
-        buys, sells = self.buys, self.sells
+        buys, sells = self.buys.items, self.sells.items
         return bool(buys and buys[0].timestamp_ms < time_ms) or bool(
             sells and sells[0].timestamp_ms < time_ms
         )
 
     def oldest_pending_ms(self) -> int | None:
         """Timestamp of the pending that expires first; None when nothing is pending."""
-        buys, sells = self.buys, self.sells
+        buys, sells = self.buys.items, self.sells.items
         if buys and sells:
             return min(buys[0].timestamp_ms, sells[0].timestamp_ms)
         first = buys or sells
@@ -246,8 +232,6 @@ class Account:
 
 _history_encoder = msgspec.msgpack.Encoder()
 _history_decoder = msgspec.msgpack.Decoder(History)
-_pending_encoder = msgspec.json.Encoder()
-_pending_decoder = msgspec.json.Decoder(list[Pending])
 
 
 def encode_history(history: History) -> bytes:
@@ -258,13 +242,3 @@ def encode_history(history: History) -> bytes:
 def decode_history(data: bytes) -> History:
     """The history of an account row."""
     return _history_decoder.decode(data)
-
-
-def encode_pendings(pendings: list[Pending]) -> str:
-    """Pendings as the JSON of the account row: [[symbol, shares, price_cents, timestamp_ms, session_id, number], ...]."""
-    return _pending_encoder.encode(pendings).decode() if pendings else "[]"
-
-
-def decode_pendings(text: str | bytes) -> list[Pending]:
-    """The pendings of an account row, oldest first."""
-    return _pending_decoder.decode(text)

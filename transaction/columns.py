@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from transaction.account import Account, encode_history, encode_pendings
+from transaction.account import Account, encode_history
 from transaction.decide import AuditRow
 
 StoredRow = tuple[AuditRow, str, str]
@@ -43,10 +43,10 @@ def account_columns(accounts: Iterable[Account]) -> dict[str, str]:
         "account_reserved": number_column([account.reserved_cents for account in changed]),
         "account_timestamp": number_column([account.timestamp_ms for account in changed]),
         "account_seq": number_column([account.seq for account in changed]),
-        "account_buys": text_column([encode_pendings(account.buys) for account in changed]),
-        "account_sells": text_column([encode_pendings(account.sells) for account in changed]),
+        "account_buys": text_column([account.buys.stored() for account in changed]),
+        "account_sells": text_column([account.sells.stored() for account in changed]),
         "account_expired": number_column(
-            [account.buy_expired + 2 * account.sell_expired for account in changed]
+            [account.buys.expired + 2 * account.sells.expired for account in changed]
         ),
         "account_history": text_column([encode_history(account.history).hex() for account in changed]),
     }

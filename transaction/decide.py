@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from core import commands as c
 from core.codec import Request
-from transaction.account import Account, Pending
+from transaction.account import Account
+from transaction.pendings import Pending
 from transaction.rules import NO_EFFECT, RULES, Context, Refused
 
 KIND_COMMAND: Final = 1
@@ -58,25 +59,13 @@ def needs_price(account: Account, request: Request) -> bool:
 def expire(account: Account, now_ms: int, life_ms: int) -> list[AuditRow]:
     """Returns the reserves of pendings older than `life_ms` at `now_ms`; the audit rows of those expiries, oldest first."""
     rows: list[AuditRow] = []
-    for pending in _overdue(account.buys, now_ms - life_ms):
+    for pending in account.buys.expire(now_ms - life_ms):
         account.move_cash(pending.value_cents, -pending.value_cents)
-        account.buy_expired = True
         rows.append(_expiry(account, c.CANCEL_BUY, pending, now_ms, pending.value_cents))
-    for pending in _overdue(account.sells, now_ms - life_ms):
+    for pending in account.sells.expire(now_ms - life_ms):
         account.move_shares(pending.symbol, pending.shares, -pending.shares)
-        account.sell_expired = True
         rows.append(_expiry(account, c.CANCEL_SELL, pending, now_ms, 0))
     return rows
-
-
-def _overdue(pendings: list[Pending], oldest_ms: int) -> list[Pending]:
-    """Takes out those from before `oldest_ms`. They are the first: an account's timestamps never decrease."""
-    count = 0
-    while count < len(pendings) and pendings[count].timestamp_ms < oldest_ms:
-        count += 1
-    overdue = pendings[:count]
-    del pendings[:count]
-    return overdue
 
 
 def _expiry(account: Account, command: str, pending: Pending, now_ms: int, added_cents: int) -> AuditRow:

@@ -5,6 +5,7 @@ think of expiry, sequence, timestamps, history or the audit log: `transaction.de
 """
 
 from collections.abc import Callable, Mapping
+from sys import intern
 from types import MappingProxyType
 from typing import Final
 
@@ -16,7 +17,8 @@ from core import errors
 from core.codec import Request
 from core.limits import MAX_CASH_CENTS, MAX_SHARES
 from core.money import format_cents
-from transaction.account import BUY_SIDE, SELL_SIDE, Account, Pending, TriggerOrder
+from transaction.account import BUY_SIDE, SELL_SIDE, Account, TriggerOrder
+from transaction.pendings import Pending, Pendings
 from transaction.summary import summary
 
 
@@ -124,7 +126,7 @@ def _buy(account: Account, context: Context) -> Effect:
     pending = _pending(context, amount // _price(context))
     cost = pending.value_cents
     account.move_cash(-cost, cost)
-    account.buys.append(pending)
+    account.buys.push(pending)
     expires = context.now_ms + context.pending_life_ms
     text = f'{_trade(pending, "cost")},"expires_at":{expires},{_cash(account)}'
     return Effect(text, removed_cents=cost)
@@ -140,7 +142,7 @@ def _sell(account: Account, context: Context) -> Effect:
     if pending.shares > free:
         raise Refused(errors.INSUFFICIENT_SHARES, f"{free} free shares of {symbol}, {pending.shares} needed")
     account.move_shares(symbol, -pending.shares, pending.shares)
-    account.sells.append(pending)
+    account.sells.push(pending)
     expires = context.now_ms + context.pending_life_ms
     return Effect(f'{_trade(pending, "proceeds")},"expires_at":{expires}')
 
@@ -152,32 +154,23 @@ def _pending(context: Context, shares: int) -> Pending:
             errors.TOO_SMALL,
             f"{format_cents(context.amount)} is no whole share of {context.request.symbol} at {format_cents(price)}",
         )
-    return Pending(
-        context.request.symbol, shares, price, context.now_ms, context.session_id, context.request.number
-    )
+    symbol = intern(context.request.symbol)
+    return Pending(symbol, shares, price, context.now_ms, context.session_id, context.request.number)
 
 
-def _newest(pendings: list[Pending], expired: bool, kind: str) -> Pending:
-    if pendings:
-        return pendings[-1]
-    if expired:
+def _newest(pendings: Pendings, kind: str) -> Pending:
+    if pendings.items:
+        return pendings.items[-1]
+    if pendings.expired:
         raise Refused(errors.EXPIRED, f"the pending {kind} is older than its life")
     raise Refused(errors.NOTHING_PENDING, f"no {kind} is pending")
 
 
-def _newest_buy(account: Account) -> Pending:
-    return _newest(account.buys, account.buy_expired, "buy")
-
-
-def _newest_sell(account: Account) -> Pending:
-    return _newest(account.sells, account.sell_expired, "sell")
-
-
 def _commit_buy(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest_buy(account)
+    pending = _newest(account.buys, "buy")
     _room_for_shares(account, pending.symbol, pending.shares)
-    account.take_buy()
+    account.buys.take()
     account.move_cash(0, -pending.value_cents)
     account.move_shares(pending.symbol, pending.shares, 0)
     return Effect(f"{_trade(pending, 'cost')},{_cash(account)}")
@@ -185,17 +178,17 @@ def _commit_buy(account: Account, context: Context) -> Effect:
 
 def _cancel_buy(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest_buy(account)
-    account.take_buy()
+    pending = _newest(account.buys, "buy")
+    account.buys.take()
     account.move_cash(pending.value_cents, -pending.value_cents)
     return Effect(f"{_trade(pending, 'returned')},{_cash(account)}", added_cents=pending.value_cents)
 
 
 def _commit_sell(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest_sell(account)
+    pending = _newest(account.sells, "sell")
     _room_for_cash(account, pending.value_cents)
-    account.take_sell()
+    account.sells.take()
     account.move_shares(pending.symbol, 0, -pending.shares)
     account.move_cash(pending.value_cents, 0)
     return Effect(f"{_trade(pending, 'proceeds')},{_cash(account)}", added_cents=pending.value_cents)
@@ -203,8 +196,8 @@ def _commit_sell(account: Account, context: Context) -> Effect:
 
 def _cancel_sell(account: Account, context: Context) -> Effect:
     _known(account)
-    pending = _newest_sell(account)
-    account.take_sell()
+    pending = _newest(account.sells, "sell")
+    account.sells.take()
     account.move_shares(pending.symbol, pending.shares, -pending.shares)
     return Effect(f'"symbol":"{pending.symbol}","shares":{pending.shares}')
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from sys import intern
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,7 +12,8 @@ from psycopg_pool import PoolTimeout
 from core.errors import Unavailable
 from db import queries
 from db.pool import Connection, Pool, raise_if_cancelled
-from transaction.account import Account, Holding, TriggerOrder, decode_history, decode_pendings
+from transaction.account import Account, Holding, TriggerOrder, decode_history, trigger_key
+from transaction.pendings import Pendings, decode_pendings
 
 _SQL = queries.load("transaction")
 _SETTINGS = """
@@ -144,16 +146,16 @@ def _account(row: tuple[Any, ...]) -> Account:
         account.timestamp_ms,
         account.seq,
     ) = row[1:6]
-    account.buys, account.sells = decode_pendings(row[6]), decode_pendings(row[7])
-    account.buy_expired, account.sell_expired = bool(row[8] & 1), bool(row[8] & 2)
+    account.buys = Pendings(decode_pendings(row[6]), expired=bool(row[8] & 1))
+    account.sells = Pendings(decode_pendings(row[7]), expired=bool(row[8] & 2))
     account.history = decode_history(row[9])
     if row[10]:
         account.holdings = {
-            symbol: Holding(free, reserved) for symbol, free, reserved in _holdings.decode(row[10])
+            intern(symbol): Holding(free, reserved) for symbol, free, reserved in _holdings.decode(row[10])
         }
     if row[11]:
         account.triggers = {
-            (symbol, side): TriggerOrder(amount, price, shares, session_id, number, armed_ms)
+            trigger_key(symbol, side): TriggerOrder(amount, price, shares, session_id, number, armed_ms)
             for symbol, side, amount, price, shares, session_id, number, armed_ms in _triggers.decode(row[11])
         }
     account.check()

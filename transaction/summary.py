@@ -1,12 +1,14 @@
 """DISPLAY_SUMMARY: the whole account as one JSON object, from what is held in memory and nothing more.
 
-A summary costs what changed since the last one: the texts of holdings and triggers are kept with the account (`Shown`);
+A summary costs what changed since the last one: the texts of holdings, triggers and pendings are kept with the account;
 an active user has a hundred of them. All strings in it are names of plain letters (core.ids), so none needs escaping.
 """
 
-from functools import lru_cache
+from collections.abc import Iterable
 from itertools import groupby
-from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from core.limits import MAX_PENDINGS_SHOWN
 from core.money import format_cents
@@ -15,62 +17,46 @@ from transaction.account import (
     COMMAND_NAMES,
     OUTCOMES,
     Account,
-    Pending,
     Recent,
     Shown,
-    TriggerOrder,
+    TriggerKey,
     count_names,
 )
+from transaction.pendings import Pending
 
-_Key = TypeVar("_Key", str, tuple[str, int])
 
-_TEXTS_KEPT: Final = 8_192
-"""Of pendings, at 300 bytes each: the next summary shows most of them again."""
-_COMMANDS: Final = [f'"command":"{name}","symbol":' for name in COMMAND_NAMES]
-_OUTCOMES: Final = [f'"outcome":"{name}","timestamp":' for name in OUTCOMES]
-"""Pieces of text by the codes that histories hold."""
+class _Command(Struct, gc=False):
+    """One of the newest commands."""
+
+    number: int
+    command: str
+    symbol: str | None
+    amount: str | None
+    outcome: str
+    timestamp: int
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def summary(account: Account) -> str:
     """The fields of the reply, without the outer braces; amounts are decimal dollars, times ms since 1970."""
-    shown = _refreshed(account)
-    holdings, triggers = ",".join(shown.holdings.values()), ",".join(shown.triggers.values())
-    newest = ",".join([_recent(item) for item in reversed(account.history.recent)])
-    return (
-        f'"user":"{account.user}","cash":"{format_cents(account.cash_cents)}",'
-        f'"reserved":"{format_cents(account.reserved_cents)}","holdings":{{{holdings}}},'
-        f'"pending_buys":[{_newest(account.buys)}],"pending_sells":[{_newest(account.sells)}],'
-        f'"pendings_not_shown":{_not_shown(account)},"triggers":[{triggers}],'
-        f'"history":{{"counts":{_counts(account.history.counts)},"newest":[{newest}]}}'
-    )
-
-
-def _refreshed(account: Account) -> Shown:
-    """The account's texts, with what changed since the last summary worded anew; in the order of their keys."""
     shown = account.shown
     if shown is None:
         shown = account.shown = Shown(set(account.holdings), set(account.triggers))
-    if shown.stale_holdings:
-        holdings = {symbol: _holding(account, symbol) for symbol in shown.stale_holdings}
-        shown.holdings = _merged(shown.holdings, holdings)
-        shown.stale_holdings.clear()
-    if shown.stale_triggers:
-        triggers = {key: _trigger(key, account.triggers.get(key)) for key in shown.stale_triggers}
-        shown.triggers = _merged(shown.triggers, triggers)
-        shown.stale_triggers.clear()
-    return shown
+    holdings = shown.holdings.refreshed(_holding_head, lambda symbol: _holding(account, symbol))
+    triggers = shown.triggers.refreshed(_trigger_head, lambda key: _trigger(account, key))
+    return (
+        f'"user":"{account.user}","cash":"{format_cents(account.cash_cents)}",'
+        f'"reserved":"{format_cents(account.reserved_cents)}","holdings":{{{holdings}}},'
+        f'"pending_buys":[{account.buys.shown(_pending)}],"pending_sells":[{account.sells.shown(_pending)}],'
+        f'"pendings_not_shown":{_not_shown(account)},"triggers":[{triggers}],'
+        f'"history":{{"counts":{_counts(shown, account.history.counts)},"newest":{_recent(account.history.recent)}}}'
+    )
 
 
-def _merged(texts: dict[_Key, str], changed: dict[_Key, str]) -> dict[_Key, str]:
-    """Texts by key, sorted, with the changed ones put in; an empty one leaves."""
-    is_new = False
-    for key, text in changed.items():
-        if text:
-            is_new = is_new or key not in texts
-            texts[key] = text
-        else:
-            texts.pop(key, None)
-    return {key: texts[key] for key in sorted(texts)} if is_new else texts
+def _holding_head(symbol: str) -> str:
+    return f'"{symbol}":{{'
 
 
 def _holding(account: Account, symbol: str) -> str:
@@ -80,23 +66,22 @@ def _holding(account: Account, symbol: str) -> str:
     return f'"{symbol}":{{"shares":{holding.free},"reserved":{holding.reserved}}}'
 
 
-def _trigger(key: tuple[str, int], order: TriggerOrder | None) -> str:
+def _trigger_head(key: TriggerKey) -> str:
+    symbol, side = key
+    return f'{{"side":"{"buy" if side == BUY_SIDE else "sell"}","symbol":"{symbol}",'
+
+
+def _trigger(account: Account, key: TriggerKey) -> str:
+    order = account.triggers.get(key)
     if order is None:
         return ""
-    symbol, side = key
     price = "null" if order.price_cents is None else f'"{format_cents(order.price_cents)}"'
-    name = "buy" if side == BUY_SIDE else "sell"
     return (
-        f'{{"side":"{name}","symbol":"{symbol}",'
-        f'"amount":"{format_cents(order.amount_cents)}","price":{price},"shares":{order.shares}}}'
+        f'{_trigger_head(key)}"amount":"{format_cents(order.amount_cents)}","price":{price},'
+        f'"shares":{order.shares}}}'
     )
 
 
-def _newest(pendings: list[Pending]) -> str:
-    return ",".join([_pending(pending) for pending in reversed(pendings[-MAX_PENDINGS_SHOWN:])])
-
-
-@lru_cache(maxsize=_TEXTS_KEPT)
 def _pending(pending: Pending) -> str:
     return (
         f'{{"symbol":"{pending.symbol}","shares":{pending.shares},"price":"{format_cents(pending.price_cents)}",'
@@ -105,25 +90,35 @@ def _pending(pending: Pending) -> str:
 
 
 def _not_shown(account: Account) -> int:
-    return sum(max(0, len(pendings) - MAX_PENDINGS_SHOWN) for pendings in (account.buys, account.sells))
-
-
-def _recent(item: Recent) -> str:
-    symbol = f'"{item.symbol}"' if item.symbol else "null"
-    amount = "null" if item.cents is None else f'"{format_cents(item.cents)}"'
-    return (
-        f'{{"number":{item.number},{_COMMANDS[item.command]}{symbol},"amount":{amount},'
-        f"{_OUTCOMES[item.outcome]}{item.timestamp_ms}}}"
+    return max(0, len(account.buys.items) - MAX_PENDINGS_SHOWN) + max(
+        0, len(account.sells.items) - MAX_PENDINGS_SHOWN
     )
 
 
-def _counts(counts: dict[int, int]) -> str:
-    return _counts_template(tuple(counts)) % tuple(counts.values())
+def _recent(items: list[Recent]) -> str:
+    commands = [
+        _Command(
+            item.number,
+            COMMAND_NAMES[item.command],
+            item.symbol or None,
+            None if item.cents is None else format_cents(item.cents),
+            OUTCOMES[item.outcome],
+            item.timestamp_ms,
+        )
+        for item in reversed(items)
+    ]
+    return _encode(commands).decode()
 
 
-@lru_cache(maxsize=4096)
-def _counts_template(keys: tuple[int, ...]) -> str:
-    """`{command: {"OK" or code: count}}` with a %d for each count; users have few different sets of keys."""
+def _counts(shown: Shown, counts: dict[int, int]) -> str:
+    """`{command: {"OK" or code: count}}`."""
+    if shown.counts_worded != len(counts):
+        shown.counts_worded, shown.counts_template = len(counts), _counts_template(counts)
+    return shown.counts_template % tuple(counts.values())
+
+
+def _counts_template(keys: Iterable[int]) -> str:
+    """With a %d for each count; a user soon has all the keys there will be."""
     commands = []
     for command, group in groupby([count_names(key) for key in keys], lambda names: names[0]):
         outcomes = ",".join([f'"{outcome}":%d' for _, outcome in group])

@@ -64,9 +64,9 @@ _CORE: Final = (
 
 _TRANSACTION: Final = (
     Bug(
-        "a pending lives one millisecond less than 60 s", "transaction.decide",
-        "while count < len(pendings) and pendings[count].timestamp_ms < oldest_ms:",
-        "while count < len(pendings) and pendings[count].timestamp_ms <= oldest_ms:",
+        "a pending lives one millisecond less than 60 s", "transaction.pendings",
+        "while count < len(items) and items[count].timestamp_ms < oldest_ms:",
+        "while count < len(items) and items[count].timestamp_ms <= oldest_ms:",
         _DECIDE,
     ),
     Bug(
@@ -88,9 +88,9 @@ _TRANSACTION: Final = (
         _RULES,
     ),
     Bug(
-        "after an expiry a COMMIT says that nothing was pending", "transaction.decide",
-        "account.buy_expired = True",
-        "account.buy_expired = False",
+        "after an expiry a COMMIT says that nothing was pending", "transaction.pendings",
+        "self.expired = True",
+        "self.expired = False",
         _DECIDE,
     ),
     Bug(
@@ -101,8 +101,8 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "COMMIT takes the oldest pending", "transaction.rules",
-        "return pendings[-1]",
-        "return pendings[0]",
+        "return pendings.items[-1]",
+        "return pendings.items[0]",
         _RULES,
     ),
     Bug(
@@ -143,8 +143,8 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "a summary shows a trigger that is gone", "transaction.account",
-        "self.shown.stale_triggers.add((symbol, side))",
-        "self.shown.stale_triggers.discard((symbol, side))",
+        "self.shown.triggers.stale.add(key)",
+        "self.shown.triggers.stale.discard(key)",
         _unit("transaction", "summary"),
     ),
     Bug(
@@ -185,8 +185,8 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "which side expired is stored the wrong way round", "transaction.columns",
-        "[account.buy_expired + 2 * account.sell_expired for account in changed]",
-        "[2 * account.buy_expired + account.sell_expired for account in changed]",
+        "[account.buys.expired + 2 * account.sells.expired for account in changed]",
+        "[2 * account.buys.expired + account.sells.expired for account in changed]",
         _unit("transaction", "columns"),
     ),
     Bug(
@@ -208,10 +208,22 @@ _TRANSACTION: Final = (
         _unit("transaction", "sessions"),
     ),
     Bug(
-        "the summary shows the oldest pendings", "transaction.summary",
-        'return ",".join([_pending(pending) for pending in reversed(pendings[-MAX_PENDINGS_SHOWN:])])',
-        'return ",".join([_pending(pending) for pending in reversed(pendings[:MAX_PENDINGS_SHOWN])])',
-        _unit("transaction", "summary"),
+        "the summary shows the oldest pendings", "transaction.pendings",
+        'return ",".join(map(word, reversed(items[-MAX_PENDINGS_SHOWN:])))',
+        'return ",".join(map(word, reversed(items[:MAX_PENDINGS_SHOWN])))',
+        _unit("transaction", "pendings"),
+    ),
+    Bug(
+        "the summary goes on showing what expired", "transaction.pendings",
+        "del items[:count], self._texts[:count]",
+        "del items[:count]",
+        _unit("transaction", "pendings"),
+    ),
+    Bug(
+        "a stock that is sold out leaves its place to nobody", "transaction.listing",
+        "del keys[place]",
+        "pass",
+        _unit("transaction", "listing"),
     ),
 )  # fmt: skip
 

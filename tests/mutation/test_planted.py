@@ -38,7 +38,7 @@ def test_without_a_bug_nothing_is_found(forge: Forge) -> None:
 
 def test_a_change_that_changes_nothing_survives(forge: Forge) -> None:
     verdict = forge.run(
-        Bug("", "transaction.rules", "return pendings[-1]", "return pendings[:][-1]", ()), _RULES
+        Bug("", "transaction.rules", "return pendings.items[-1]", "return pendings.items[:][-1]", ()), _RULES
     )
     assert (verdict.exit_code, verdict.planted, verdict.found) == (pytest.ExitCode.OK, True, False)
 

@@ -4,9 +4,10 @@ import copy
 from typing import Any, Final
 
 from core.codec import Request
-from transaction.account import Account, Pending
+from transaction.account import Account
 from transaction.batch import Entry
 from transaction.decide import AuditRow, Outcome, decide, expire, needs_price
+from transaction.pendings import Pending
 from transaction.rules import Context, Price
 from transaction.sessions import Session
 from webserver.validate import Validator
@@ -60,13 +61,13 @@ class Desk:
         parts = (
             account.cash_cents,
             account.reserved_cents,
-            account.buys,
-            account.sells,
+            account.buys.items,
+            account.sells.items,
             holdings,
             account.triggers,
         )
         names = ("cash", "reserved", "buys", "sells", "holdings", "triggers")
-        flags = {"exists": account.exists, "expired": (account.buy_expired, account.sell_expired)}
+        flags = {"exists": account.exists, "expired": (account.buys.expired, account.sells.expired)}
         changed = {"changed": (account.changed_holdings, account.changed_triggers)}
         return copy.deepcopy(dict(zip(names, parts, strict=True)) | flags | changed)
 

@@ -1,4 +1,4 @@
-"""The account as a value: what it refuses to become, and how its history and its pendings are written down."""
+"""The account as a value: what it refuses to become, and how its history is written down."""
 
 from collections import Counter
 
@@ -17,30 +17,14 @@ from transaction.account import (
     Account,
     History,
     Holding,
-    Pending,
     TriggerOrder,
     count_names,
     decode_history,
-    decode_pendings,
     encode_history,
-    encode_pendings,
 )
+from transaction.pendings import Pendings
 
 NUMBERS = st.integers(1, 2**53)
-PENDINGS = st.builds(
-    Pending,
-    symbol=st.from_regex(r"[A-Z]{1,3}\Z"),
-    shares=st.integers(1, 10**13),
-    price_cents=st.integers(1, 10**13),
-    timestamp_ms=st.integers(START_MS, START_MS + 10**12),
-    session_id=NUMBERS,
-    number=NUMBERS,
-)
-
-
-@given(st.lists(PENDINGS, max_size=8))
-def test_pendings_come_back_as_they_were(pendings: list[Pending]) -> None:
-    assert decode_pendings(encode_pendings(pendings)) == pendings
 
 
 @given(
@@ -120,8 +104,8 @@ def test_shares_are_never_negative(free: int, reserved: int) -> None:
 def sound() -> Account:
     """An account that holds one of everything."""
     account = Account("ann")
-    account.buys = [pending(shares=2, price=500)]
-    account.sells = [pending(shares=4)]
+    account.buys = Pendings([pending(shares=2, price=500)])
+    account.sells = Pendings([pending(shares=4)])
     account.reserved_cents = 1000 + 700
     account.holdings = {"ABC": Holding(1, 4), "XYZ": Holding(0, 9)}
     account.triggers = {
@@ -138,9 +122,9 @@ def test_reserves_that_are_held_pass() -> None:
 
 def test_reserves_that_nothing_holds_are_found() -> None:
     for break_it in (
-        lambda a: a.buys.clear(),
-        lambda a: a.sells.clear(),
-        lambda a: a.sells.append(pending(shares=1)),
+        lambda a: a.buys.take(),
+        lambda a: a.sells.take(),
+        lambda a: a.sells.push(pending(shares=1)),
         lambda a: setattr(a, "reserved_cents", 1699),
         lambda a: setattr(a.holdings["ABC"], "reserved", 3),
         lambda a: a.triggers.pop(("XYZ", SELL_SIDE)),
@@ -154,7 +138,7 @@ def test_reserves_that_nothing_holds_are_found() -> None:
 
 def test_shares_held_of_a_symbol_without_a_holding_are_found() -> None:
     account = sound()
-    account.sells.append(pending(symbol="QQQ", shares=1))
+    account.sells.push(pending(symbol="QQQ", shares=1))
     with pytest.raises(AssertionError, match="QQQ"):
         account.check()
 
@@ -162,9 +146,9 @@ def test_shares_held_of_a_symbol_without_a_holding_are_found() -> None:
 def test_the_oldest_pending_of_either_side_expires_first() -> None:
     account = Account("ann")
     assert account.oldest_pending_ms() is None
-    account.sells = [pending(at_ms=START_MS + 5), pending(at_ms=START_MS + 9)]
+    account.sells = Pendings([pending(at_ms=START_MS + 5), pending(at_ms=START_MS + 9)])
     assert account.oldest_pending_ms() == START_MS + 5
-    account.buys = [pending(at_ms=START_MS + 2)]
+    account.buys = Pendings([pending(at_ms=START_MS + 2)])
     assert account.oldest_pending_ms() == START_MS + 2
 
 

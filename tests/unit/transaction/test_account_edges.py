@@ -6,14 +6,15 @@ from core.limits import MAX_CASH_CENTS
 from tests.unit.transaction.desk import START_MS, Desk, pending
 from transaction.account import SELL_SIDE, Account, Holding, TriggerOrder
 from transaction.batch import Entry
+from transaction.pendings import Pendings
 
 
 def test_a_new_account_has_nothing() -> None:
     account = Account("ann")
     assert (account.user, account.exists, account.version, account.seq) == ("ann", False, 0, 0)
     assert (account.cash_cents, account.reserved_cents, account.timestamp_ms) == (0, 0, 0)
-    assert (account.buys, account.sells, account.holdings, account.triggers) == ([], [], {}, {})
-    assert (account.buy_expired, account.sell_expired) == (False, False)
+    assert (account.buys.items, account.sells.items, account.holdings, account.triggers) == ([], [], {}, {})
+    assert (account.buys.expired, account.sells.expired) == (False, False)
     assert (account.changed_holdings, account.changed_triggers) == (set(), set())
     assert account.oldest_pending_ms() is None
     account.check()
@@ -24,7 +25,9 @@ def test_a_new_account_has_nothing() -> None:
 )
 def test_the_oldest_pending_of_both_sides(buys: list[int], sells: list[int], oldest: int) -> None:
     account = Account("ann")
-    account.buys, account.sells = ([pending(at_ms=START_MS + ms) for ms in side] for side in (buys, sells))
+    account.buys, account.sells = (
+        Pendings(pending(at_ms=START_MS + ms) for ms in side) for side in (buys, sells)
+    )
     assert account.oldest_pending_ms() == START_MS + oldest
     assert not account.has_pending_before(START_MS + oldest)
     assert account.has_pending_before(START_MS + oldest + 1)

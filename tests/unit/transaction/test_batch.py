@@ -122,7 +122,7 @@ def test_looking_after_pendings_expires_them_and_nothing_else() -> None:
         assert batch.decide(sweep) is None
         assert batch.decided == [sweep]
         assert len(batch.rows) == rows
-    assert rich.buy_expired
+    assert rich.buys.expired
 
 
 def test_a_number_twice_in_one_batch() -> None:

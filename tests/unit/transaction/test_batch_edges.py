@@ -8,6 +8,7 @@ from core.commands import CODES
 from tests.unit.transaction.desk import LIFE_MS, START_MS, entry, pending
 from transaction.account import Account, Holding
 from transaction.batch import Batch, Entry
+from transaction.pendings import Pendings
 
 
 def test_a_number_that_came_before_with_another_body_is_told_so() -> None:
@@ -32,7 +33,7 @@ def test_a_command_that_does_not_exist_is_told_so() -> None:
 
 def test_an_expiry_has_no_request_and_no_reply() -> None:
     account = Account("ann")
-    account.exists, account.buys, account.reserved_cents = True, [pending()], 3_000
+    account.exists, account.buys, account.reserved_cents = True, Pendings([pending()]), 3_000
     account.timestamp_ms = START_MS
     batch = Batch({"ann": account}, lambda symbol, at_ms: None, START_MS + LIFE_MS + 1)
     last = entry("COMMIT_BUY,ann", 2)
@@ -50,8 +51,8 @@ def test_each_side_expires_by_its_own_age(buy_ms: int, sell_ms: int, commands: l
     """At a moment when what is from START_MS has just become too old, and what is a millisecond younger has not."""
     account = Account("ann")
     account.exists, account.timestamp_ms = True, START_MS + 1
-    account.buys, account.reserved_cents = [pending(at_ms=START_MS + buy_ms)], 3_000
-    account.sells, account.holdings = [pending(at_ms=START_MS + sell_ms)], {"ABC": Holding(0, 3)}
+    account.buys, account.reserved_cents = Pendings([pending(at_ms=START_MS + buy_ms)]), 3_000
+    account.sells, account.holdings = Pendings([pending(at_ms=START_MS + sell_ms)]), {"ABC": Holding(0, 3)}
     batch = Batch({"ann": account}, lambda symbol, at_ms: None, START_MS + LIFE_MS + 1)
     assert batch.decide(Entry(None, None, "ann")) is None
     assert [row.command for row, _, _ in batch.rows] == [CODES[name] for name in commands]

@@ -18,6 +18,7 @@ from transaction.columns import (
     trigger_columns,
 )
 from transaction.decide import AuditRow
+from transaction.pendings import Pendings
 
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
 
@@ -34,7 +35,7 @@ def test_a_optional_column_splits_into_what_went_in(values: list[int | None]) ->
 
 def some_account(user: str) -> Account:
     account = Account(user)
-    account.buys, account.buy_expired, account.sell_expired = [pending()], True, True
+    account.buys, account.sells = Pendings([pending()], expired=True), Pendings(expired=True)
     account.holdings = {"ABC": Holding(1, 2), "XYZ": Holding(3, 4), "QQQ": Holding(5, 6)}
     account.triggers = {("ABC", BUY_SIDE): TriggerOrder(700, None, 0, 8, 9, None)}
     return account
@@ -51,7 +52,7 @@ def test_which_side_expired_is_one_bit_each() -> None:
     """db/migrations: 1 for the buys, 2 for the sells."""
     accounts = [Account(user) for user in "abcd"]
     for number, account in enumerate(accounts):
-        account.buy_expired, account.sell_expired = number in {1, 3}, number in {2, 3}
+        account.buys.expired, account.sells.expired = number in {1, 3}, number in {2, 3}
     assert account_columns(accounts)["account_expired"] == "0,1,2,3"
 
 

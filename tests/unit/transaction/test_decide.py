@@ -9,6 +9,7 @@ from core.limits import MAX_AMOUNT_CENTS, MAX_CASH_CENTS, MAX_SHARES
 from tests.unit.transaction.desk import LIFE_MS, SESSION_ID, START_MS, Desk, pending, request
 from transaction.account import Account, Holding, count_names
 from transaction.decide import KIND_EXPIRY, AuditRow, decide_again, expire, needs_price, refusal_of
+from transaction.pendings import Pendings
 from transaction.rules import Context
 
 
@@ -66,9 +67,9 @@ def test_a_sell_is_valid_for_a_minute(age_ms: int, code: str, ending: str) -> No
 
 def test_only_what_is_too_old_expires() -> None:
     account = Account("ann")
-    account.buys = [pending(shares=n, at_ms=START_MS + n) for n in (1, 2, 3)]
+    account.buys = Pendings(pending(shares=n, at_ms=START_MS + n) for n in (1, 2, 3))
     account.reserved_cents = 6_000
-    account.sells = [pending(shares=n, at_ms=START_MS + n) for n in (1, 2, 3)]
+    account.sells = Pendings(pending(shares=n, at_ms=START_MS + n) for n in (1, 2, 3))
     account.holdings = {"ABC": Holding(0, 6)}
     rows = expire(account, START_MS + LIFE_MS + 3, LIFE_MS)
     assert [(row.command, row.added_cents, row.seq, row.timestamp_ms) for row in rows] == [
@@ -77,10 +78,10 @@ def test_only_what_is_too_old_expires() -> None:
         (c.CODES[c.CANCEL_SELL], 0, 3, START_MS + LIFE_MS + 3),
         (c.CODES[c.CANCEL_SELL], 0, 4, START_MS + LIFE_MS + 3),
     ]
-    assert [one.shares for one in (*account.buys, *account.sells)] == [3, 3]
+    assert [one.shares for one in (*account.buys.items, *account.sells.items)] == [3, 3]
     assert (account.cash_cents, account.reserved_cents) == (3_000, 3_000)
     assert (account.holdings["ABC"].free, account.holdings["ABC"].reserved) == (3, 3)
-    assert (account.buy_expired, account.sell_expired) == (True, True)
+    assert (account.buys.expired, account.sells.expired) == (True, True)
     account.check()
     assert expire(account, START_MS + LIFE_MS + 3, LIFE_MS) == []
 

@@ -8,6 +8,7 @@ from core.codec import Request
 from tests.unit.transaction.desk import LIFE_MS, START_MS, Desk, pending
 from transaction.account import Account
 from transaction.decide import decide, expire, refusal_of, refusal_reply
+from transaction.pendings import Pendings
 from transaction.rules import Context
 from transaction.summary import summary
 
@@ -15,7 +16,7 @@ from transaction.summary import summary
 def test_an_expiry_moves_the_accounts_own_time() -> None:
     """Also when no command follows it: what comes next may not be earlier."""
     account = Account("ann")
-    account.buys, account.reserved_cents = [pending()], 3_000
+    account.buys, account.reserved_cents = Pendings([pending()]), 3_000
     now_ms = START_MS + LIFE_MS + 1
     assert len(expire(account, now_ms, LIFE_MS)) == 1
     assert account.timestamp_ms == now_ms

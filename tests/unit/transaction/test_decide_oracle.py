@@ -219,7 +219,7 @@ def compare_accounts(ours: Account, theirs: oracle.Account) -> None:
     symbols = theirs.shares.keys() | theirs.reserved.keys()
     wanted = {symbol: (theirs.shares.get(symbol, 0), theirs.reserved.get(symbol, 0)) for symbol in symbols}
     assert shares == {symbol: held for symbol, held in wanted.items() if any(held)}
-    for side, pendings in ((oracle.BUYING, ours.buys), (oracle.SELLING, ours.sells)):
+    for side, pendings in ((oracle.BUYING, ours.buys.items), (oracle.SELLING, ours.sells.items)):
         mine = [(one.symbol, one.shares, one.price_cents, one.timestamp_ms, one.number) for one in pendings]
         assert mine == [
             (p.symbol, p.shares, p.price_cents, p.time_ms, p.number) for p in theirs.pendings[side]

@@ -5,6 +5,7 @@ import pytest
 from core.limits import MAX_SHARES
 from tests.unit.transaction.desk import SESSION_ID, START_MS, Desk, pending
 from transaction.account import BUY_SIDE, SELL_SIDE, Holding, TriggerOrder
+from transaction.pendings import Pendings
 
 
 def owner() -> Desk:
@@ -33,9 +34,15 @@ def test_reserved_shares_need_their_room_too() -> None:
     """They may return, so free and reserved together stay within the column."""
     desk = owner()
     desk.do("BUY,ann,ABC,100.00", 1_000)
-    desk.account.holdings["ABC"], desk.account.sells = Holding(MAX_SHARES - 15, 6), [pending(shares=6)]
+    desk.account.holdings["ABC"], desk.account.sells = (
+        Holding(MAX_SHARES - 15, 6),
+        Pendings([pending(shares=6)]),
+    )
     refused = desk.do("COMMIT_BUY,ann")
     assert refused.audit.error == "BAD_AMOUNT: the account cannot hold so many shares of ABC"
-    desk.account.holdings["ABC"], desk.account.sells = Holding(MAX_SHARES - 15, 5), [pending(shares=5)]
+    desk.account.holdings["ABC"], desk.account.sells = (
+        Holding(MAX_SHARES - 15, 5),
+        Pendings([pending(shares=5)]),
+    )
     assert desk.do("COMMIT_BUY,ann").audit.error == ""
     assert desk.account.holdings["ABC"].free == MAX_SHARES - 5

@@ -19,6 +19,7 @@ from transaction.account import BUY_SIDE, SELL_SIDE, Account, Holding, TriggerOr
 from transaction.batch import Batch
 from transaction.columns import row_columns
 from transaction.decide import AuditRow
+from transaction.pendings import Pendings
 from transaction.sessions import Session
 from transaction.store import NumberTaken, Store
 
@@ -65,9 +66,10 @@ def random_account(chance: random.Random, user: str) -> Account:
         chance.randint(1, 2**60),
         chance.randint(0, 2**50),
     )
-    account.buys = [pending(shares=chance.randint(1, 10**6)) for _ in range(chance.choice((0, 0, 1, 3)))]
-    account.sells = [pending("XYZ", chance.randint(1, 10**6)) for _ in range(chance.choice((0, 0, 1, 3)))]
-    account.buy_expired, account.sell_expired = chance.random() < 0.5, chance.random() < 0.5
+    buys = [pending(shares=chance.randint(1, 10**6)) for _ in range(chance.choice((0, 0, 1, 3)))]
+    sells = [pending("XYZ", chance.randint(1, 10**6)) for _ in range(chance.choice((0, 0, 1, 3)))]
+    account.buys = Pendings(buys, expired=chance.random() < 0.5)
+    account.sells = Pendings(sells, expired=chance.random() < 0.5)
     account.triggers = {
         (symbol, side): random_order(chance, side)
         for symbol in ("ABC", "Q")
@@ -75,12 +77,12 @@ def random_account(chance: random.Random, user: str) -> Account:
         if chance.random() < 0.5
     }
     account.cash_cents = chance.choice((0, 1, MAX_CASH_CENTS))
-    account.reserved_cents = sum(one.value_cents for one in account.buys)
+    account.reserved_cents = sum(one.value_cents for one in buys)
     account.reserved_cents += sum(
         o.amount_cents for (_, side), o in account.triggers.items() if side == BUY_SIDE
     )
     for symbol in ("ABC", "XYZ", "Q"):
-        reserved = sum(one.shares for one in account.sells if one.symbol == symbol)
+        reserved = sum(one.shares for one in sells if one.symbol == symbol)
         order = account.triggers.get((symbol, SELL_SIDE))
         reserved += order.shares if order else 0
         if reserved or chance.random() < 0.5:
@@ -294,8 +296,9 @@ def test_pendings_are_found_at_a_start(database: Database) -> None:
             batch = batch_of(*map(Account, ("ann", "bob", "carl", "dan")))
             decide(batch, *(f"ADD,{user},1.00" for user in batch.accounts))
             ann, bob, carl = (batch.accounts[user] for user in ("ann", "bob", "carl"))
-            ann.buys, ann.sells = [pending(at_ms=9), pending(at_ms=10)], [pending(at_ms=8)]
-            bob.sells, carl.buys = [pending(at_ms=7)], [pending(at_ms=6)]
+            ann.buys = Pendings([pending(at_ms=9), pending(at_ms=10)])
+            ann.sells = Pendings([pending(at_ms=8)])
+            bob.sells, carl.buys = Pendings([pending(at_ms=7)]), Pendings([pending(at_ms=6)])
             await store.commit(batch.columns())
             assert sorted(await store.pendings()) == [("ann", 8), ("bob", 7), ("carl", 6)]
 

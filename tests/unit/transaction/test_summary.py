@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from core.limits import MAX_PENDINGS_SHOWN
 from tests.unit.transaction.desk import START_MS, Desk, pending
 from transaction.account import BUY_SIDE, SELL_SIDE, Account
+from transaction.pendings import Pendings
 from transaction.summary import summary
 
 
@@ -69,8 +70,8 @@ def test_everything_an_account_has() -> None:
 
 def test_pendings_without_end_are_not_all_shown() -> None:
     account = Account("ann")
-    account.buys = [pending(shares=n) for n in range(1, MAX_PENDINGS_SHOWN + 8)]
-    account.sells = [pending(shares=n) for n in range(1, 4)]
+    account.buys = Pendings(pending(shares=n) for n in range(1, MAX_PENDINGS_SHOWN + 8))
+    account.sells = Pendings(pending(shares=n) for n in range(1, 4))
     fields = shown(account)
     assert [one["shares"] for one in fields["pending_buys"]] == list(range(MAX_PENDINGS_SHOWN + 7, 7, -1))
     assert [one["shares"] for one in fields["pending_sells"]] == [3, 2, 1]
