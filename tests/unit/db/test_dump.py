@@ -1,9 +1,16 @@
 """The audit dump: every kind of row becomes the elements of audit-log.md, whole files only, everything committed."""
 
 import asyncio
+import fcntl
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
 
 import psycopg
 import pytest
@@ -21,7 +28,8 @@ from tests.unit.db.history import random_past
 
 pytestmark = pytest.mark.services
 
-SCHEMA = Path(__file__).parents[4] / "shared" / "schema" / "logfile.xsd"
+ROOT = Path(__file__).parents[3]
+SCHEMA = ROOT.parent / "shared" / "schema" / "logfile.xsd"
 COLUMNS = (
     "timestamp_ms", "username", "seq", "kind", "session_id", "number", "server", "command", "symbol", "filename",
     "funds_cents", "price_cents", "added_cents", "removed_cents", "error", "quote_time_ms", "cryptokey",
@@ -236,7 +244,7 @@ def test_nothing_appears_unless_it_is_whole(database: Database, path: Path) -> N
 
     async def body() -> None:
         task = asyncio.create_task(dump(database.url("daytrade_transaction"), path, None))
-        while not any(part.stat().st_size > 100_000 for part in path.parent.glob("*.part")):
+        while not under_way(path.parent):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -245,6 +253,78 @@ def test_nothing_appears_unless_it_is_whole(database: Database, path: Path) -> N
     asyncio.run(body())
     assert os.listdir(path.parent) == [path.name]
     assert path.read_text() == "the older file"
+
+
+def under_way(folder: Path) -> list[Path]:
+    """The files of dumps in their middle."""
+    return [part for part in folder.glob(".*.part~") if part.stat().st_size > 100_000]
+
+
+PROGRAM = """
+import asyncio, pathlib, sys
+from db.dump import dump
+asyncio.run(dump(sys.argv[1], pathlib.Path(sys.argv[2]), None))
+"""
+
+
+@contextmanager
+def stopped_in_its_middle(database: Database, path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A process that dumps to `path`, and the file that it writes; it stands still until it is told to go on."""
+    others = under_way(path.parent)
+    command = [sys.executable, "-c", PROGRAM, database.url("daytrade_transaction"), str(path)]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            while not (found := [part for part in under_way(path.parent) if part not in others]):
+                assert process.poll() is None, "it was over before it could be stopped"
+            process.send_signal(signal.SIGSTOP)
+            os.waitpid(process.pid, os.WUNTRACED)
+            assert found[0].exists(), "it was over before it could be stopped"
+            yield process, found[0]
+        finally:
+            process.kill()
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(
+    database: Database, path: Path
+) -> None:
+    """Both dump to one name in one folder, and a third one comes upon their files."""
+    path.parent.mkdir()
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute(
+            "INSERT INTO audit (timestamp_ms, seq, kind, session_id, number, server, command)"
+            " SELECT 1, n, 1, 1, n, 't', 2 FROM generate_series(1, 40000) AS n"
+        )
+    with stopped_in_its_middle(database, path) as (killed, left):
+        killed.kill()
+        assert killed.wait() == -signal.SIGKILL
+    assert left.exists()
+    with stopped_in_its_middle(database, path) as (living, unfinished):
+        assert not left.exists()
+        asyncio.run(dump(database.url("daytrade_transaction"), path.with_name("other"), None))
+        assert set(os.listdir(path.parent)) == {"other", unfinished.name}
+        living.send_signal(signal.SIGCONT)
+        assert living.wait() == 0
+    assert set(os.listdir(path.parent)) == {"other", path.name}
+    assert path.read_bytes() == path.with_name("other").read_bytes()
+
+
+def test_a_file_swept_before_it_was_locked_is_made_again(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another dump's sweep comes just between the creation of the file and its lock."""
+    lock = fcntl.flock
+    swept: list[str] = []
+
+    def sweep_first(file: BinaryIO, operation: int) -> None:
+        if not swept and operation == fcntl.LOCK_EX:
+            swept.append(file.name)
+            Path(file.name).unlink()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    write(database, row())
+    assert len(written(database, path)) == 1
+    assert swept
 
 
 def test_a_file_that_cannot_be_written(database: Database, tmp_path: Path) -> None:
