@@ -17,6 +17,7 @@ import psycopg
 
 from bench._arming import FIRING_CENTS
 from core.limits import QUOTE_LIFE_MS
+from db.fires import changes
 from db.pool import open_pool
 from db.quotes import record_hits
 from quotecache.freshness import Hit, Quote
@@ -95,7 +96,7 @@ class Market:
         """A notification is sent with the COMMIT, so what it tells is durable."""
         async for notification in self._listener.notifies():
             now = time.perf_counter()
-            for user in notification.payload.split(","):
+            for user, _ in changes(notification.payload):
                 self._heard.setdefault(user, now)
             if self._expected and self._expected <= self._heard.keys():
                 self._all_heard.set()

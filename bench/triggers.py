@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> Findings:
         ),
         f"baseline: {_baseline.COMMAND}: {runs.pgbench_per_second:,.0f}/s; medians of {options.runs}",
         f"cost of fires: replays at window {WINDOW} with and without the fires, in turn",
-        "nobody is decided more than twice a batch by construction: see transaction/worker.py, _decide_under_lock",
+        "nobody is decided more than twice a batch, nor put off twice: see transaction/worker.py, _process",
     ]
     return Findings(rows, [_busy_grid(runs.trading)], notes, runs)
 

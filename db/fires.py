@@ -1,4 +1,4 @@
-"""Armed triggers in the database, and the transaction that fires them (db/queries/fires.sql, migration 0002).
+"""Armed triggers in the database, and the transaction that fires them (db/queries/fires.sql, migrations 0002 and 0004).
 
 Every function is one statement on a connection in autocommit mode, so nothing here holds a lock while it waits for this
 process: one that stops or dies in the middle leaves a fire done or not begun.
@@ -91,6 +91,12 @@ async def fire(
         return 0
     rows = await cursor.fetchall()
     return int(rows[0][0])
+
+
+def changes(payload: str) -> list[tuple[str, int]]:
+    """The accounts that a notice on `account_changed` names, each with the version that a fire made (migration 0004)."""
+    parts = [change.partition(" ") for change in payload.split(",")]
+    return [(user, int(version)) for user, _, version in parts]
 
 
 def _quote_columns(quotes: list[Quote]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from core.limits import (
 from core.serve import spawn
 from core.settings import Settings
 from db.dump import dump
+from db.fires import changes
 from db.pool import Pool, open_pool
 from db.quotes import QuoteStore
 from quotecache.cache import QuoteCache
@@ -231,7 +232,7 @@ class Shard:
                 ) as connection:
                     await connection.execute("LISTEN account_changed")
                     async for notice in connection.notifies():
-                        self.worker.forget(notice.payload.split(","))
+                        self.worker.forget(changes(notice.payload))
             except psycopg.OperationalError as error:
                 log.get_logger().warning("not listening", error=str(error))
             await asyncio.sleep(0.2)

@@ -1,8 +1,9 @@
 """The heart of a shard: takes everything that is waiting, decides it, commits it in one statement, then answers.
 
 While a commit runs the next batch gathers, so batches size themselves; at low load a batch is one command. A user whose
-next command cannot be decided yet waits aside with all their later commands (`transaction.parking`); a user whose account
-somebody else changed meanwhile is decided again under a lock, so that nobody is decided more than twice a batch.
+next command cannot be decided yet waits aside with all their later commands (`transaction.parking`). A user whose account
+somebody else changed meanwhile is decided again as the first of the next batch; who is in conflict in two batches one after the
+other is at once decided again under a lock, so that nobody is decided more than twice a batch and nobody starves.
 """
 
 import asyncio
@@ -79,6 +80,8 @@ class Worker:
         self._newcomer_seq = 0
         """Where those start who are not known (any more): behind everybody who had to leave."""
         self._oldest_pending: dict[str, int] = {}
+        self._contested: set[str] = set()
+        """Users who were in conflict in the last batch that was written."""
         self._wake = asyncio.Event()
         self.conflicts = 0
         """Accounts that somebody else changed between our read and our write."""
@@ -121,10 +124,12 @@ class Worker:
             self._settled_users.append(entry.user)
             self._wake.set()
 
-    def forget(self, users: Iterable[str]) -> None:
-        """Somebody else changed these accounts: they are read again."""
-        for user in users:
-            self._accounts.pop(user, None)
+    def forget(self, changes: Iterable[tuple[str, int]]) -> None:
+        """Somebody else made these versions of accounts (user, version): an older copy of ours is read again."""
+        for user, version in changes:
+            own = self._accounts.get(user)
+            if own is not None and own.version < version:
+                del self._accounts[user]
 
     def watch_pendings(self, pendings: Iterable[tuple[str, int]]) -> None:
         """Accounts with pendings (user, timestamp of the oldest) that were there before this process."""
@@ -183,12 +188,18 @@ class Worker:
         with self._in_doubt():
             conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
         self._current = self._settle(batch, conflicts)
-        if self._current:
-            self._current = self._doubted(self._current)
+        starving, self._contested = self._contested & conflicts, conflicts
+        self._current = self._doubted(self._current)
+        if starving:
             await self._decide_under_lock()
+        else:
+            self._put_back(self._current)
 
     async def _decide_under_lock(self) -> None:
-        """Users in conflict: read, decided and written in one transaction in which nobody else can change them."""
+        """Users in conflict: read, decided and written in one transaction in which nobody else can change them.
+
+        (With the next batch they cost no transaction of their own, which is why the first time they go with that.)
+        """
         users = sorted({entry.user for entry in self._current})
         with self._in_doubt():
             async with self._store.locked(users):

@@ -18,8 +18,11 @@ from quotecache.freshness import Asker, Quote
 from trigger.rules import Picture
 
 _RETRY_DATABASE_S: Final = 0.1
-_RETRY_HELD_S: Final = 0.02
-"""Accounts that another writer held are tried again after about the time that a commit takes."""
+_TRIES: Final = 6
+"""How often accounts that another writer holds are left alone before they are waited for."""
+_RETRY_HELD_S: Final = 0.005
+"""Between two tries: a shard holds its users while a batch is written and not while the next is decided, so a few tries meet such
+a gap. Waiting for one shard while holding accounts of another would make both stand still."""
 
 
 class Quotes(Protocol):
@@ -126,8 +129,8 @@ class Watch:
         quotes.want(askers)
 
     async def _fire(self, one: Connection, reached: list[Quote]) -> None:
-        """Fires what the quotes reach: first what nobody holds, then, waiting for it, the rest."""
-        for wait in (False, True):
+        """Fires what the quotes reach: as soon as nobody holds it, in the end waiting for it."""
+        for wait in (*[False] * _TRIES, True):
             now_ms = self._clock.now_ms()
             found = await fires.candidates(one, reached, now_ms, self._quote_life_ms, MAX_FIRES_FOUND)
             fired = await self._fire_all(one, found, wait=wait)

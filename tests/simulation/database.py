@@ -1,7 +1,7 @@
 """The fake database server: statements take time, wait for locks, and are lost on their way there or on their way back."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from core.errors import Unavailable
@@ -171,8 +171,9 @@ class Server:
     def listen(self, process: Process, queue: "asyncio.Queue[str | None]") -> None:
         self._listeners.append((process, queue))
 
-    def notify(self, users: Iterable[str]) -> None:
-        payload = ",".join(sorted(set(users)))
+    def notify(self, versions: Mapping[str, int]) -> None:
+        """Tells which versions of accounts a fire made."""
+        payload = ",".join(f"{user} {version}" for user, version in sorted(versions.items()))
         for process, queue in self._listeners:
             self.world.after(self.travel_us(), process.call_soon, queue.put_nowait, payload)
 

@@ -154,7 +154,7 @@ class SimulatedFires:
                 raise
             if fired:
                 database.world.counts["trigger fired"] += len(fired)
-                database.notify(fired)
+                database.notify({user: database.tables.accounts[user].version for user in fired})
             return len(fired)
 
         count: int = await pool.call("fire", work, begin)

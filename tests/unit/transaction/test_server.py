@@ -265,7 +265,7 @@ def test_an_account_changed_by_the_trigger_server_is_read_again(
         web.ask(numbered("ADD,ann,1.00", "DISPLAY_SUMMARY,ann"))
         with psycopg.connect(database.admin_url) as connection:
             connection.execute("UPDATE account SET cash_cents = 777, version = version + 1")
-            connection.execute("SELECT pg_notify('account_changed', 'ann,bob')")
+            connection.execute("SELECT pg_notify('account_changed', 'ann 2,bob 9')")
         time.sleep(0.1)
         shown = web.ask({3: "DISPLAY_SUMMARY,ann"})[3]
         assert json.loads(shown[3:])["cash"] == "7.77"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import psycopg
 import pytest
 
 from tests.conftest import Database
@@ -16,6 +17,9 @@ EVERYTHING = (
     "CANCEL_SET_SELL,ann,ABC", "DISPLAY_SUMMARY,ann", "DUMPLOG,ann,log", "COMMIT_BUY,ann", "BUY,ann,LONG,1.00",
     "COMMIT_BUY,bob", "SHOUT,ann",
 )  # fmt: skip
+
+NEWER = 2**62
+"""A version that no copy of an account has."""
 
 
 def numbers(client: Client) -> list[int]:
@@ -87,7 +91,7 @@ def test_a_quote_that_comes_while_a_batch_is_prepared(database: Database) -> Non
             quotes = await shard.market.hit("ABC", 100)
             assert isinstance(shard.store, ScriptedStore)
             shard.store.at_load = lambda: shard.worker.on_quote(quotes)
-            shard.worker.forget(["ann"])
+            shard.worker.forget([("ann", NEWER)])
             shard.client.tell("CANCEL_BUY,ann")
             await shard.client.until(4)
             assert numbers(shard.client) == [1, 2, 3, 4]
@@ -107,7 +111,7 @@ def test_a_database_that_is_away_while_a_batch_is_prepared(database: Database) -
             assert isinstance(shard.store, ScriptedStore)
             for _ in range(3):
                 shard.store.loads_fail = 1
-                shard.worker.forget(["ann", "bob"])
+                shard.worker.forget([("ann", NEWER), ("bob", NEWER)])
                 shard.client.tell("ADD,ann,1.00", "ADD,bob,1.00", "ADD,carl,1.00")
                 await shard.settled()
             assert numbers(shard.client) == [1, 2, 7, 10, 13]
@@ -223,18 +227,62 @@ def test_in_conflict_with_a_wait_and_a_log_behind(database: Database) -> None:
     assert_sound(database)
 
 
+def test_in_conflict_twice_in_a_row_nobody_comes_between_any_more(database: Database) -> None:
+    """The first time it goes with the next batch, where it can happen again, then under a lock. One long ago does not count."""
+
+    async def test() -> None:
+        async with shard_on(database, ScriptedStore) as shard:
+            await shard.client.ask("ADD,ann,50.00")
+            conflict = meanwhile(lambda: bump(database, "ann"))
+            for script, conflicts in (([conflict], 1), ([conflict, conflict, meanwhile(held)], 3)):
+                shard.script.extend(script)
+                replies = await shard.client.ask("ADD,ann,1.00", "ADD,ann,1.00", "ADD,bob,1.00")
+                assert shard.worker.conflicts == conflicts
+                assert shard.script == []
+            assert sorted(replies) == ['OK {"cash":"2.00"}', 'OK {"cash":"53.00"}', 'OK {"cash":"54.00"}']
+
+    async def held() -> None:
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await rows(database, "SELECT 1 FROM account WHERE username = 'ann' FOR UPDATE NOWAIT")
+
+    run(test())
+    assert_sound(database)
+
+
+@pytest.mark.parametrize("conflicts", [1, 2])
 @pytest.mark.parametrize("lost", [lost_before, lost_after])
-def test_in_conflict_and_then_lost_under_the_lock(database: Database, lost: Step) -> None:
+def test_in_conflict_and_then_lost(database: Database, lost: Step, conflicts: int) -> None:
+    """With the next batch, or under the lock."""
+
     async def test() -> None:
         async with shard_on(database, ScriptedStore) as shard:
             await shard.client.ask("ADD,ann,50.00", "ADD,bob,50.00")
-            shard.script.extend([meanwhile(lambda: bump(database, "ann")), lost, lost])
+            shard.script.extend([meanwhile(lambda: bump(database, "ann"))] * conflicts + [lost, lost])
             shard.client.tell("ADD,ann,1.00", "QUOTE,ann,ABC", "ADD,ann,1.00", "ADD,bob,1.00")
-            await shard.settled()
+            await shard.client.until(4)
+            assert shard.worker.conflicts == conflicts
             assert numbers(shard.client) == [1, 2, 6, 3]
             await shard.quote("ABC", 100)
             await shard.client.until(6)
             assert numbers(shard.client)[4:] == [4, 5]
+
+    run(test())
+    assert_sound(database)
+
+
+def test_a_notice_of_what_was_read_already_costs_no_reading(database: Database) -> None:
+    async def test() -> None:
+        async with shard_on(database, ScriptedStore) as shard:
+            await shard.client.ask("ADD,ann,50.00", "ADD,ann,1.00")
+            assert isinstance(shard.store, ScriptedStore)
+            for version in (1, 2):
+                shard.store.loads_fail = 1
+                shard.worker.forget([("ann", version), ("bob", NEWER)])
+                await shard.client.ask("ADD,ann,1.00")
+                assert shard.store.loads_fail == 1
+            shard.worker.forget([("ann", 5)])
+            await shard.client.ask("ADD,ann,1.00")
+            assert shard.store.loads_fail == 0
 
     run(test())
     assert_sound(database)
@@ -248,13 +296,13 @@ def test_a_notice_in_the_middle_of_a_batch_changes_nothing(database: Database) -
             await shard.client.ask("ADD,ann,50.00")
 
             async def notice(action: Callable[[], Awaitable[None]] | None = None) -> None:
-                shard.worker.forget(["ann"])
+                shard.worker.forget([("ann", NEWER)])
                 if action:
                     await action()
 
             assert isinstance(shard.store, ScriptedStore)
             for amount in (51, 52):
-                shard.store.at_load = lambda: shard.worker.forget(["ann"])
+                shard.store.at_load = lambda: shard.worker.forget([("ann", NEWER)])
                 shard.script.append(meanwhile(notice))
                 replies = await shard.client.ask("ADD,ann,1.00", f"COMMIT_BUY,stranger{amount}")
                 assert replies[0] == f'OK {{"cash":"{amount}.00"}}'
