@@ -1,7 +1,7 @@
 """The fake database server: statements take time, wait for locks, and are lost on their way there or on their way back."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from core.errors import Unavailable
@@ -9,6 +9,9 @@ from tests.simulation.tables import Blocked, Tables, Transaction
 from tests.simulation.world import Process, World
 from transaction.store import NumberTaken
 
+_DISTURBED_SHARE: Final = 0.7
+_DISTURBANCES: Final = 12
+"""About as many statements' ways as lie between a conflict and the next batch's end."""
 _IDLE_IN_TRANSACTION_US: Final = 2_000_000
 _LOST, _DONE_AND_LOST = "lost", "done and lost"
 
@@ -165,6 +168,17 @@ class Server:
         for transaction, owner in list(self._transactions):
             if owner is process:
                 self.world.after(self.travel_us(), self.end, transaction)
+
+    # Others.
+
+    def disturb(self, users: Iterable[str]) -> None:
+        """Perhaps somebody goes on writing these accounts for a while: their versions change, nothing else.
+
+        Who is in conflict is then in conflict again.
+        """
+        if self.world.chance.random() < _DISTURBED_SHARE:
+            for turn in range(_DISTURBANCES):
+                self.world.after(turn * self.usual_us, self.tables.touch, users)
 
     # NOTIFY.
 

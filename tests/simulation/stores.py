@@ -62,7 +62,10 @@ class SimulatedStore:
             strangers.update(user for user in written.strangers if user in self._tables.accounts)
 
         def work() -> set[str]:
-            return self._tables.commit(written, strangers, transaction)
+            conflicts = self._tables.commit(written, strangers, transaction)
+            if conflicts:
+                self._pool.server.disturb(sorted(conflicts))
+            return conflicts
 
         conflicts: set[str] = await self._call("commit", work, snapshot)
         return conflicts
@@ -73,6 +76,7 @@ class SimulatedStore:
         transaction = self._transaction = server.begin(self._pool.process)
         try:
             await self._call("lock", lambda: self._tables.lock(users, transaction))
+            server.world.counts["decided under lock"] += 1
             yield
             await self._call("end", lambda: server.end(transaction, commit=True))
         finally:

@@ -52,6 +52,7 @@ def test_nothing_breaks() -> None:
     for kind in (*KINDS_STRUCK, "kill everything"):
         assert any(what.startswith(kind) for what in struck), f"no {kind} struck"
     assert counts["trigger fired"] > 20
+    assert counts["decided under lock"] > 0
     assert counts["ended after a clean stop"] > 5
 
 
