@@ -85,19 +85,18 @@ class History(Struct, array_like=True):
     recent: list[Recent] = msgspec.field(default_factory=list)
 
     def record(
-        self, number: int, command: str, symbol: str, cents: int | None, code: str, timestamp_ms: int
+        self, number: int, command: int, symbol: str, cents: int | None, code: str, timestamp_ms: int
     ) -> None:
-        """Counts one command; `code` is empty for a success."""
-        command_code = commands.CODES[command]
+        """Counts one command (by its code, core.commands.CODES); `code` is empty for a success."""
         outcome = _OUTCOME_CODE[code] if code else 0
-        key = command_code * _COUNT_STRIDE + outcome
+        key = command * _COUNT_STRIDE + outcome
         counts = self.counts
         if key in counts:
             counts[key] += 1
         else:
             self.counts = dict(sorted({**counts, key: 1}.items()))
         recent = self.recent
-        recent.append(Recent(number, command_code, symbol, cents, outcome, timestamp_ms))
+        recent.append(Recent(number, command, symbol, cents, outcome, timestamp_ms))
         if len(recent) > HISTORY_LENGTH:
             del recent[0]
 

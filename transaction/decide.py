@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from core import commands as c
+from core import errors
 from core.codec import Request
 from transaction.account import Account
 from transaction.pendings import Pending
-from transaction.rules import NO_EFFECT, RULES, Context, Refused
+from transaction.rules import FOR_STRANGERS, RULES, Context, Effect, Refused
 
 KIND_COMMAND: Final = 1
 KIND_EXPIRY: Final = 3
@@ -90,22 +91,20 @@ def decide(account: Account, context: Context) -> Outcome:
     `context.now_ms` is never less than the account's newest timestamp. The account is changed in place.
     """
     request = context.request
-    code = error = ""
-    try:
-        if request.refusal:
-            raise refusal_of(request)
-        effect = RULES[request.command](account, context)
-        reply = "OK {" + effect.reply + "}"
-    except Refused as refused:
-        effect, code = NO_EFFECT, refused.code
-        error = f"{code}: {refused.message}"
-        reply = refusal_reply(code, refused.message)
+    done = _apply(account, context)
+    if isinstance(done, Refused):
+        code, added, removed = done.code, 0, 0
+        error = f"{code}: {done.message}"
+        reply = refusal_reply(code, done.message)
+    else:
+        code = error = ""
+        added, removed = done.added_cents, done.removed_cents
+        reply = "OK {" + done.reply + "}"
     account.seq += 1
     account.timestamp_ms = context.now_ms
+    command = c.CODES[request.command]
     if account.exists:
-        account.history.record(
-            request.number, request.command, request.symbol, request.cents, code, context.now_ms
-        )
+        account.history.record(request.number, command, request.symbol, request.cents, code, context.now_ms)
     price = context.price
     audit = AuditRow(
         context.now_ms,
@@ -114,21 +113,33 @@ def decide(account: Account, context: Context) -> Outcome:
         KIND_COMMAND,
         context.session_id,
         request.number,
-        c.CODES[request.command],
+        command,
         request.symbol,
         request.filename,
         request.cents,
         price.cents if price and not price.own_hit else None,
-        effect.added_cents,
-        effect.removed_cents,
+        added,
+        removed,
         error,
     )
     return Outcome(reply, audit)
 
 
+def _apply(account: Account, context: Context) -> Effect | Refused:
+    """In the order of commands.md: arguments, UNKNOWN_USER (a dump of everything names no user), then the rule."""
+    request = context.request
+    if request.refusal:
+        return refusal_of(request)
+    if not account.exists and request.command not in FOR_STRANGERS and request.user:
+        return Refused(errors.UNKNOWN_USER, f"there is no account {request.user}; ADD makes one")
+    return RULES[request.command](account, context)
+
+
 def decide_again(account: Account, context: Context) -> str:
     """The reply to a DISPLAY_SUMMARY or DUMPLOG that succeeded and is repeated: done again, neither audited nor counted."""
-    return "OK {" + RULES[context.request.command](account, context).reply + "}"
+    done = RULES[context.request.command](account, context)
+    assert isinstance(done, Effect)
+    return "OK {" + done.reply + "}"
 
 
 def refusal_of(request: Request) -> Refused:

@@ -34,7 +34,7 @@ class Pendings:  # noqa: PLW1641 (it changes, so it has no hash)
 
     def __init__(self, items: Iterable[Pending] = (), *, expired: bool = False) -> None:
         self.items = list(items)
-        """Oldest first: timestamps never decrease. The newest, which COMMIT and CANCEL take, is the last."""
+        """Oldest first: timestamps never decrease."""
         self.expired = expired
         """The last to leave did so by expiry (decides between EXPIRED and NOTHING_PENDING)."""
         self._stored = ""
@@ -47,6 +47,11 @@ class Pendings:  # noqa: PLW1641 (it changes, so it has no hash)
         if not isinstance(other, Pendings):
             return NotImplemented
         return self.items == other.items and self.expired == other.expired
+
+    @property
+    def newest(self) -> Pending | None:
+        """The one that COMMIT and CANCEL take."""
+        return self.items[-1] if self.items else None
 
     def push(self, pending: Pending) -> None:
         """Puts in the newest."""

@@ -1,7 +1,8 @@
 """The rules of commands.md, one function a command: the account and the command in, an Effect out.
 
-A rule either changes the account and returns its Effect, or raises Refused before it has changed anything. It need not
-think of expiry, sequence, timestamps, history or the audit log: `transaction.decide` keeps those around it.
+A rule either changes the account and returns its Effect, or changes nothing and returns why it is Refused (a value: two of
+five commands of a course workload are refused, and raising costs as much as deciding). It need not think of expiry,
+sequence, timestamps, history or the audit log: `transaction.decide` keeps those around it, and sees to it that the user is known.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from core.codec import Request
 from core.limits import MAX_CASH_CENTS, MAX_SHARES
 from core.money import format_cents
 from transaction.account import BUY_SIDE, SELL_SIDE, Account, TriggerOrder
-from transaction.pendings import Pending, Pendings
+from transaction.pendings import Pending
 from transaction.summary import summary
 
 
@@ -38,13 +39,11 @@ class Effect(Struct, frozen=True, gc=False):
     removed_cents: int = 0
 
 
-class Refused(Exception):
+class Refused(Struct, frozen=True, gc=False):
     """The command is refused; the account is as it was. The message is plain words for the one who sent it."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+    code: str
+    message: str
 
 
 class Context(Struct, frozen=True, gc=False):
@@ -65,18 +64,12 @@ class Context(Struct, frozen=True, gc=False):
         return cents
 
 
-NO_EFFECT: Final = Effect("")
-
-
-def _known(account: Account) -> None:
-    if not account.exists:
-        raise Refused(errors.UNKNOWN_USER, f"there is no account {account.user}; ADD makes one")
-
-
-def _price(context: Context) -> int:
-    if context.price is None:
-        raise Refused(errors.QUOTE_UNAVAILABLE, "the quote server gives no price at the moment")
-    return context.price.cents
+_NO_PRICE: Final = Refused(errors.QUOTE_UNAVAILABLE, "the quote server gives no price at the moment")
+_NO_ROOM: Final = Refused(errors.BAD_AMOUNT, "the account cannot hold so much cash")
+_NO_BUY: Final = Refused(errors.NOTHING_PENDING, "no buy is pending")
+_NO_SELL: Final = Refused(errors.NOTHING_PENDING, "no sell is pending")
+_LATE_BUY: Final = Refused(errors.EXPIRED, "the pending buy is older than its life")
+_LATE_SELL: Final = Refused(errors.EXPIRED, "the pending sell is older than its life")
 
 
 def _cash(account: Account) -> str:
@@ -90,40 +83,59 @@ def _trade(pending: Pending, sum_name: str) -> str:
     )
 
 
-def _room_for_cash(account: Account, cents: int) -> None:
+def _has_room(account: Account, cents: int) -> bool:
     """Cash may come as long as it and the reserve, which may return to it, stay within what a column holds."""
-    if account.cash_cents + account.reserved_cents + cents > MAX_CASH_CENTS:
-        raise Refused(errors.BAD_AMOUNT, "the account cannot hold so much cash")
+    return account.cash_cents + account.reserved_cents + cents <= MAX_CASH_CENTS
 
 
-def _room_for_shares(account: Account, symbol: str, shares: int) -> None:
+def _has_room_for_shares(account: Account, symbol: str, shares: int) -> bool:
     holding = account.holdings.get(symbol)
-    if holding is not None and holding.free + holding.reserved + shares > MAX_SHARES:
-        raise Refused(errors.BAD_AMOUNT, f"the account cannot hold so many shares of {symbol}")
+    return holding is None or holding.free + holding.reserved + shares <= MAX_SHARES
 
 
-def _add(account: Account, context: Context) -> Effect:
+def _poor(has_cents: int, needs_cents: int) -> Refused:
+    words = f"cash {format_cents(has_cents)} is less than {format_cents(needs_cents)}"
+    return Refused(errors.INSUFFICIENT_FUNDS, words)
+
+
+def _too_small(amount_cents: int, symbol: str, price_cents: int) -> Refused:
+    words = f"{format_cents(amount_cents)} is no whole share of {symbol} at {format_cents(price_cents)}"
+    return Refused(errors.TOO_SMALL, words)
+
+
+def _too_few(free: int, symbol: str, shares: int) -> Refused:
+    return Refused(errors.INSUFFICIENT_SHARES, f"{free} free shares of {symbol}, {shares} needed")
+
+
+def _add(account: Account, context: Context) -> Effect | Refused:
     amount = context.amount
-    _room_for_cash(account, amount)
+    if not _has_room(account, amount):
+        return _NO_ROOM
     account.exists = True
     account.move_cash(amount, 0)
     return Effect(_cash(account), added_cents=amount)
 
 
-def _quote(account: Account, context: Context) -> Effect:
-    price = _price(context)
-    assert context.price is not None
-    text = f'"symbol":"{context.request.symbol}","price":"{format_cents(price)}","quoted_at":{context.price.time_ms}'
-    return Effect(text)
+def _quote(account: Account, context: Context) -> Effect | Refused:
+    price = context.price
+    if price is None:
+        return _NO_PRICE
+    return Effect(
+        f'"symbol":"{context.request.symbol}","price":"{format_cents(price.cents)}","quoted_at":{price.time_ms}'
+    )
 
 
-def _buy(account: Account, context: Context) -> Effect:
-    _known(account)
+def _buy(account: Account, context: Context) -> Effect | Refused:
     amount = context.amount
     if account.cash_cents < amount:
-        have = format_cents(account.cash_cents)
-        raise Refused(errors.INSUFFICIENT_FUNDS, f"cash {have} is less than {format_cents(amount)}")
-    pending = _pending(context, amount // _price(context))
+        return _poor(account.cash_cents, amount)
+    price = context.price
+    if price is None:
+        return _NO_PRICE
+    shares = amount // price.cents
+    if shares < 1:
+        return _too_small(amount, context.request.symbol, price.cents)
+    pending = _pending(context, shares, price.cents)
     cost = pending.value_cents
     account.move_cash(-cost, cost)
     account.buys.push(pending)
@@ -132,84 +144,84 @@ def _buy(account: Account, context: Context) -> Effect:
     return Effect(text, removed_cents=cost)
 
 
-def _sell(account: Account, context: Context) -> Effect:
-    _known(account)
+def _sell(account: Account, context: Context) -> Effect | Refused:
     symbol = context.request.symbol
     free = account.free_shares(symbol)
     if free < 1:
-        raise Refused(errors.INSUFFICIENT_SHARES, f"no free share of {symbol}")
-    pending = _pending(context, context.amount // _price(context))
-    if pending.shares > free:
-        raise Refused(errors.INSUFFICIENT_SHARES, f"{free} free shares of {symbol}, {pending.shares} needed")
-    account.move_shares(symbol, -pending.shares, pending.shares)
+        return Refused(errors.INSUFFICIENT_SHARES, f"no free share of {symbol}")
+    price = context.price
+    if price is None:
+        return _NO_PRICE
+    shares = context.amount // price.cents
+    if shares < 1:
+        return _too_small(context.amount, symbol, price.cents)
+    if shares > free:
+        return _too_few(free, symbol, shares)
+    pending = _pending(context, shares, price.cents)
+    account.move_shares(symbol, -shares, shares)
     account.sells.push(pending)
     expires = context.now_ms + context.pending_life_ms
     return Effect(f'{_trade(pending, "proceeds")},"expires_at":{expires}')
 
 
-def _pending(context: Context, shares: int) -> Pending:
-    price = _price(context)
-    if shares < 1:
-        raise Refused(
-            errors.TOO_SMALL,
-            f"{format_cents(context.amount)} is no whole share of {context.request.symbol} at {format_cents(price)}",
-        )
-    symbol = intern(context.request.symbol)
-    return Pending(symbol, shares, price, context.now_ms, context.session_id, context.request.number)
+def _pending(context: Context, shares: int, price_cents: int) -> Pending:
+    request = context.request
+    symbol = intern(request.symbol)
+    return Pending(symbol, shares, price_cents, context.now_ms, context.session_id, request.number)
 
 
-def _newest(pendings: Pendings, kind: str) -> Pending:
-    if pendings.items:
-        return pendings.items[-1]
-    if pendings.expired:
-        raise Refused(errors.EXPIRED, f"the pending {kind} is older than its life")
-    raise Refused(errors.NOTHING_PENDING, f"no {kind} is pending")
-
-
-def _commit_buy(account: Account, context: Context) -> Effect:
-    _known(account)
-    pending = _newest(account.buys, "buy")
-    _room_for_shares(account, pending.symbol, pending.shares)
-    account.buys.take()
+def _commit_buy(account: Account, context: Context) -> Effect | Refused:
+    buys = account.buys
+    pending = buys.newest
+    if pending is None:
+        return _LATE_BUY if buys.expired else _NO_BUY
+    if not _has_room_for_shares(account, pending.symbol, pending.shares):
+        return Refused(errors.BAD_AMOUNT, f"the account cannot hold so many shares of {pending.symbol}")
+    buys.take()
     account.move_cash(0, -pending.value_cents)
     account.move_shares(pending.symbol, pending.shares, 0)
     return Effect(f"{_trade(pending, 'cost')},{_cash(account)}")
 
 
-def _cancel_buy(account: Account, context: Context) -> Effect:
-    _known(account)
-    pending = _newest(account.buys, "buy")
-    account.buys.take()
+def _cancel_buy(account: Account, context: Context) -> Effect | Refused:
+    buys = account.buys
+    pending = buys.newest
+    if pending is None:
+        return _LATE_BUY if buys.expired else _NO_BUY
+    buys.take()
     account.move_cash(pending.value_cents, -pending.value_cents)
     return Effect(f"{_trade(pending, 'returned')},{_cash(account)}", added_cents=pending.value_cents)
 
 
-def _commit_sell(account: Account, context: Context) -> Effect:
-    _known(account)
-    pending = _newest(account.sells, "sell")
-    _room_for_cash(account, pending.value_cents)
-    account.sells.take()
+def _commit_sell(account: Account, context: Context) -> Effect | Refused:
+    sells = account.sells
+    pending = sells.newest
+    if pending is None:
+        return _LATE_SELL if sells.expired else _NO_SELL
+    if not _has_room(account, pending.value_cents):
+        return _NO_ROOM
+    sells.take()
     account.move_shares(pending.symbol, 0, -pending.shares)
     account.move_cash(pending.value_cents, 0)
     return Effect(f"{_trade(pending, 'proceeds')},{_cash(account)}", added_cents=pending.value_cents)
 
 
-def _cancel_sell(account: Account, context: Context) -> Effect:
-    _known(account)
-    pending = _newest(account.sells, "sell")
-    account.sells.take()
+def _cancel_sell(account: Account, context: Context) -> Effect | Refused:
+    sells = account.sells
+    pending = sells.newest
+    if pending is None:
+        return _LATE_SELL if sells.expired else _NO_SELL
+    sells.take()
     account.move_shares(pending.symbol, pending.shares, -pending.shares)
     return Effect(f'"symbol":"{pending.symbol}","shares":{pending.shares}')
 
 
-def _set_buy_amount(account: Account, context: Context) -> Effect:
-    _known(account)
+def _set_buy_amount(account: Account, context: Context) -> Effect | Refused:
     symbol, amount = context.request.symbol, context.amount
     old = account.triggers.get((symbol, BUY_SIDE))
     returned = old.amount_cents if old else 0
     if account.cash_cents + returned < amount:
-        have = format_cents(account.cash_cents + returned)
-        raise Refused(errors.INSUFFICIENT_FUNDS, f"cash {have} is less than {format_cents(amount)}")
+        return _poor(account.cash_cents + returned, amount)
     account.move_cash(returned - amount, amount - returned)
     account.set_trigger(symbol, BUY_SIDE, _with_amount(old, context))
     text = f'"symbol":"{symbol}","amount":"{format_cents(amount)}",{_cash(account)}'
@@ -234,36 +246,33 @@ def _armed(old: TriggerOrder, context: Context, shares: int) -> TriggerOrder:
     )
 
 
-def _set_buy_trigger(account: Account, context: Context) -> Effect:
-    _known(account)
+def _set_buy_trigger(account: Account, context: Context) -> Effect | Refused:
     symbol = context.request.symbol
     old = account.triggers.get((symbol, BUY_SIDE))
     if old is None:
-        raise Refused(errors.NO_AMOUNT_SET, f"no SET_BUY_AMOUNT for {symbol}")
+        return Refused(errors.NO_AMOUNT_SET, f"no SET_BUY_AMOUNT for {symbol}")
     account.set_trigger(symbol, BUY_SIDE, _armed(old, context, 0))
     amount, price = format_cents(old.amount_cents), format_cents(context.amount)
     return Effect(f'"symbol":"{symbol}","amount":"{amount}","price":"{price}"')
 
 
-def _cancel_set_buy(account: Account, context: Context) -> Effect:
-    _known(account)
+def _cancel_set_buy(account: Account, context: Context) -> Effect | Refused:
     symbol = context.request.symbol
     old = account.triggers.get((symbol, BUY_SIDE))
     if old is None:
-        raise Refused(errors.NOT_SET, f"no SET_BUY_AMOUNT for {symbol}")
+        return Refused(errors.NOT_SET, f"no SET_BUY_AMOUNT for {symbol}")
     account.move_cash(old.amount_cents, -old.amount_cents)
     account.set_trigger(symbol, BUY_SIDE, None)
     text = f'"symbol":"{symbol}","returned":"{format_cents(old.amount_cents)}",{_cash(account)}'
     return Effect(text, added_cents=old.amount_cents)
 
 
-def _set_sell_amount(account: Account, context: Context) -> Effect:
-    _known(account)
+def _set_sell_amount(account: Account, context: Context) -> Effect | Refused:
     symbol = context.request.symbol
     old = account.triggers.get((symbol, SELL_SIDE))
     reserved = old.shares if old else 0
     if account.free_shares(symbol) + reserved < 1:
-        raise Refused(errors.INSUFFICIENT_SHARES, f"no share of {symbol}")
+        return Refused(errors.INSUFFICIENT_SHARES, f"no share of {symbol}")
     if reserved:
         account.move_shares(symbol, reserved, -reserved)
     order = TriggerOrder(context.amount, None, 0, context.session_id, context.request.number, None)
@@ -271,19 +280,17 @@ def _set_sell_amount(account: Account, context: Context) -> Effect:
     return Effect(f'"symbol":"{symbol}","amount":"{format_cents(context.amount)}"')
 
 
-def _set_sell_trigger(account: Account, context: Context) -> Effect:
-    _known(account)
+def _set_sell_trigger(account: Account, context: Context) -> Effect | Refused:
     symbol, price = context.request.symbol, context.amount
     old = account.triggers.get((symbol, SELL_SIDE))
     if old is None:
-        raise Refused(errors.NO_AMOUNT_SET, f"no SET_SELL_AMOUNT for {symbol}")
+        return Refused(errors.NO_AMOUNT_SET, f"no SET_SELL_AMOUNT for {symbol}")
     shares = old.amount_cents // price
     if shares < 1:
-        amount = format_cents(old.amount_cents)
-        raise Refused(errors.TOO_SMALL, f"{amount} is no whole share of {symbol} at {format_cents(price)}")
+        return _too_small(old.amount_cents, symbol, price)
     available = account.free_shares(symbol) + old.shares
     if available < shares:
-        raise Refused(errors.INSUFFICIENT_SHARES, f"{available} free shares of {symbol}, {shares} needed")
+        return _too_few(available, symbol, shares)
     account.move_shares(symbol, old.shares - shares, shares - old.shares)
     account.set_trigger(symbol, SELL_SIDE, _armed(old, context, shares))
     amount = format_cents(old.amount_cents)
@@ -292,12 +299,11 @@ def _set_sell_trigger(account: Account, context: Context) -> Effect:
     )
 
 
-def _cancel_set_sell(account: Account, context: Context) -> Effect:
-    _known(account)
+def _cancel_set_sell(account: Account, context: Context) -> Effect | Refused:
     symbol = context.request.symbol
     old = account.triggers.get((symbol, SELL_SIDE))
     if old is None:
-        raise Refused(errors.NOT_SET, f"no SET_SELL_AMOUNT for {symbol}")
+        return Refused(errors.NOT_SET, f"no SET_SELL_AMOUNT for {symbol}")
     if old.shares:
         account.move_shares(symbol, old.shares, -old.shares)
     account.set_trigger(symbol, SELL_SIDE, None)
@@ -309,13 +315,11 @@ def _display_summary(account: Account, context: Context) -> Effect:
 
 
 def _dumplog(account: Account, context: Context) -> Effect:
-    """Only whether the dump may be made; the server makes it once this is committed and words the reply."""
-    if context.request.user:
-        _known(account)
-    return NO_EFFECT
+    """The server makes the dump once this is committed, and words the reply."""
+    return Effect("")
 
 
-RULES: Final[Mapping[str, Callable[[Account, Context], Effect]]] = MappingProxyType(
+RULES: Final[Mapping[str, Callable[[Account, Context], Effect | Refused]]] = MappingProxyType(
     {
         c.ADD: _add,
         c.QUOTE: _quote,
@@ -336,3 +340,6 @@ RULES: Final[Mapping[str, Callable[[Account, Context], Effect]]] = MappingProxyT
     }
 )
 """The rule of each of the sixteen commands."""
+
+FOR_STRANGERS: Final = frozenset({c.ADD, c.QUOTE, c.DISPLAY_SUMMARY})
+"""Commands of users without an account; to any other command they are UNKNOWN_USER."""

@@ -82,6 +82,12 @@ _TRANSACTION: Final = (
         _DECIDE,
     ),
     Bug(
+        "a dump of everything asks for an account", "transaction.decide",
+        "if not account.exists and request.command not in FOR_STRANGERS and request.user:",
+        "if not account.exists and request.command not in FOR_STRANGERS:",
+        _RULES,
+    ),
+    Bug(
         "a hit of one's own is logged as a use of the cache too", "transaction.decide",
         "price.cents if price and not price.own_hit else None,",
         "price.cents if price else None,",
@@ -95,14 +101,14 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "a buy is rounded up to a whole share", "transaction.rules",
-        "pending = _pending(context, amount // _price(context))",
-        "pending = _pending(context, -(-amount // _price(context)))",
+        "shares = amount // price.cents",
+        "shares = -(-amount // price.cents)",
         _RULES,
     ),
     Bug(
-        "COMMIT takes the oldest pending", "transaction.rules",
-        "return pendings.items[-1]",
-        "return pendings.items[0]",
+        "COMMIT takes the oldest pending", "transaction.pendings",
+        "return self.items[-1] if self.items else None",
+        "return self.items[0] if self.items else None",
         _RULES,
     ),
     Bug(
@@ -119,8 +125,8 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "the last share cannot be sold", "transaction.rules",
-        "if pending.shares > free:",
-        "if pending.shares >= free:",
+        "if shares > free:",
+        "if shares >= free:",
         _RULES,
     ),
     Bug(
@@ -131,8 +137,8 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "the reserve may push the cash over what a column holds", "transaction.rules",
-        "if account.cash_cents + account.reserved_cents + cents > MAX_CASH_CENTS:",
-        "if account.cash_cents + cents > MAX_CASH_CENTS:",
+        "return account.cash_cents + account.reserved_cents + cents <= MAX_CASH_CENTS",
+        "return account.cash_cents + cents <= MAX_CASH_CENTS",
         _DECIDE,
     ),
     Bug(

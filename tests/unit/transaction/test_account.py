@@ -44,8 +44,8 @@ def test_a_history_counts_everything_and_keeps_the_newest(
     done: list[tuple[int, str, str, int | None, str, int]],
 ) -> None:
     history = History()
-    for one in done:
-        history.record(*one)
+    for number, command, symbol, cents, code, at_ms in done:
+        history.record(number, commands.CODES[command], symbol, cents, code, at_ms)
     back = decode_history(encode_history(history))
     assert back == history
     wanted = Counter((command, code or "OK") for _, command, _, _, code, _ in done)
@@ -81,7 +81,7 @@ def test_a_full_history_stays_small() -> None:
     for command in commands.CODES:
         for code in ("", *sorted(errors.CODES)):
             for _ in range(300):
-                history.record(2**53, command, "ABC", 10**13, code, START_MS)
+                history.record(2**53, commands.CODES[command], "ABC", 10**13, code, START_MS)
     assert len(encode_history(history)) < 2000
 
 

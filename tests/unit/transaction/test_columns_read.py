@@ -1,5 +1,6 @@
 """The columns that hold whole values can be read back as what they were."""
 
+from core.commands import CODES
 from tests.unit.transaction.desk import START_MS, pending
 from transaction.account import BUY_SIDE, Account, Holding, TriggerOrder, decode_history
 from transaction.columns import SEPARATOR, account_columns, trigger_columns
@@ -10,8 +11,8 @@ def test_pendings_and_history_come_back() -> None:
     ann, bob = Account("ann"), Account("bob")
     buys, sells = [pending(shares=1), pending("XYZ", 2)], [pending("Q", 9)]
     ann.buys, bob.sells = Pendings(buys), Pendings(sells)
-    ann.history.record(1, "ADD", "", 100, "", START_MS)
-    bob.history.record(2, "BUY", "ABC", 5, "TOO_SMALL", START_MS)
+    ann.history.record(1, CODES["ADD"], "", 100, "", START_MS)
+    bob.history.record(2, CODES["BUY"], "ABC", 5, "TOO_SMALL", START_MS)
     columns = account_columns([bob, ann])
     assert [decode_pendings(text) for text in columns["account_buys"].split(SEPARATOR)] == [buys, []]
     assert [decode_pendings(text) for text in columns["account_sells"].split(SEPARATOR)] == [[], sells]

@@ -58,6 +58,7 @@ def test_a_stack_that_ages(steps: list[str]) -> None:
         elif step == "shown":
             assert pendings.shown(word) == ",".join(word(one) for one in reversed(model))
         assert (pendings.items, pendings.expired) == (model, expired)
+        assert pendings.newest == (model[-1] if model else None)
 
 
 def test_each_is_worded_once() -> None:

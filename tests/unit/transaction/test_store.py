@@ -9,6 +9,7 @@ from functools import partial
 import psycopg
 import pytest
 
+from core.commands import CODES
 from core.errors import Unavailable
 from core.limits import MAX_CASH_CENTS, MAX_SHARES
 from db.pool import open_pool
@@ -90,7 +91,7 @@ def random_account(chance: random.Random, user: str) -> Account:
     account.changed_holdings, account.changed_triggers = set(account.holdings), set(account.triggers)
     for number in range(chance.randint(0, 14)):
         account.history.record(
-            number + 1, "BUY", "ABC", chance.choice((None, -5, 10**15)), "TOO_SMALL", START_MS
+            number + 1, CODES["BUY"], "ABC", chance.choice((None, -5, 10**15)), "TOO_SMALL", START_MS
         )
     return account
 
