@@ -30,21 +30,21 @@ class Session:
         """How many words are remembered."""
         return len(self._seen)
 
-    def may_be_known(self, number: int) -> bool:
-        """False only for a number that this shard has not seen and that was in no database when it first met the session."""
-        return number <= self.floor or bool(
-            self._seen.get(number >> _WORD_SHIFT, 0) >> (number & _WORD_MASK) & 1
-        )
+    def meet(self, number: int) -> bool:
+        """Whether this number may be in the database; from now on it may.
 
-    def remember(self, number: int) -> None:
-        """The number is in the database."""
+        False only for a number that this shard meets for the first time and that was in no database when it met the session.
+        """
         if number <= self.floor:
-            return
-        place = number >> _WORD_SHIFT
+            return True
+        place, bit = number >> _WORD_SHIFT, 1 << (number & _WORD_MASK)
         word = self._seen.get(place)
-        self._seen[place] = (word or 0) | 1 << (number & _WORD_MASK)
         if word is None:
+            self._seen[place] = bit
             self._book.count()
+            return False
+        self._seen[place] = word | bit
+        return bool(word & bit)
 
     def forget_half(self) -> None:
         """The lower half of the words falls under the floor."""

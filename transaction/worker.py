@@ -7,7 +7,7 @@ other is at once decided again under a lock, so that nobody is decided more than
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -174,8 +174,11 @@ class Worker:
             self._put_back(released)
         entries: list[Entry] = []
         for source in (self._ready, self._queue):
-            while source and len(entries) < MAX_BATCH_COMMANDS:
-                entries.append(source.popleft())
+            if len(source) + len(entries) <= MAX_BATCH_COMMANDS:
+                entries += source
+                source.clear()
+            else:
+                entries += [source.popleft() for _ in range(MAX_BATCH_COMMANDS - len(entries))]
         return entries
 
     def _put_back(self, entries: list[Entry]) -> None:
@@ -235,15 +238,17 @@ class Worker:
         look_up: list[Entry] = []
         known = self._sessions.get
         for entry in entries:
-            request = entry.request
-            if request is None or not request.command:
-                continue
-            session = entry.session
-            if session is None:
-                session = entry.session = known(request.session)
-            if session is None:
-                strangers.append(entry)
-            elif (entry.doubtful or session.may_be_known(request.number)) and not entry.answered:
+            if entry.session is None:
+                request = entry.request
+                if request is None or not request.command:
+                    continue
+                session = known(request.session)
+                if session is None:
+                    strangers.append(entry)
+                    continue
+                entry.session = session
+                entry.doubtful = session.meet(request.number)
+            if entry.doubtful and not entry.answered:
                 look_up.append(entry)
         if strangers:
             await self._find_sessions(strangers)
@@ -254,21 +259,15 @@ class Worker:
     async def _find_sessions(self, entries: list[Entry]) -> None:
         """Reads the sessions that are not known here; new ones get a number."""
         names = {entry.request.session for entry in entries if entry.request is not None}
-        found = {
-            name: self._sessions.put(name, stored.session_id, stored.highest)
-            for name, stored in (await self._store.sessions(sorted(names))).items()
-        }
-        for entry in entries:
-            if entry.request is not None:
-                entry.session = found[entry.request.session]
+        for name, stored in (await self._store.sessions(sorted(names))).items():
+            self._sessions.put(name, stored.session_id, stored.highest)
 
     async def _find_replies(self, entries: list[Entry]) -> None:
         stored = await self._store.replies(dict.fromkeys(entry.key for entry in entries))
         for entry in entries:
-            entry.doubtful = False
             known = stored.get(entry.key)
             if known is None or entry.request is None:
-                continue
+                continue  # and doubtful it stays: another entry with its number may be waiting
             if known.body != entry.request.body:
                 entry.answered, entry.reply = True, reused_number()
             elif known.reply is None:
@@ -338,22 +337,18 @@ class Worker:
         while len(self._accounts) > MAX_CACHED_ACCOUNTS:
             del self._accounts[next(iter(self._accounts))]
         again: list[Entry] = []
-        replies: dict[Link, list[tuple[int, bytes]]] = {}
+        replies: defaultdict[Link, list[tuple[int, bytes]]] = defaultdict(list)
         for entry in batch.decided:
             request = entry.request
-            if entry.user in conflicts:
+            if conflicts and entry.user in conflicts:
                 again.append(entry)
-            elif request is not None:
-                if entry.session is not None:
-                    entry.session.remember(request.number)
-                if request.command == c.DUMPLOG and _is_dump(entry):
-                    self._dumping += 1
-                    self._dump(entry)
-                    continue
-                line = f"[{request.number}] {entry.reply}\n".encode()
-                if entry.link not in replies:
-                    replies[entry.link] = []
-                replies[entry.link].append((request.tag, line))
+            elif request is None:
+                continue
+            elif request.command == c.DUMPLOG and _is_dump(entry):
+                self._dumping += 1
+                self._dump(entry)
+            else:
+                replies[entry.link].append((request.tag, f"[{request.number}] {entry.reply}\n".encode()))
         for link, lines in replies.items():
             link.send(lines)
         return again
