@@ -74,8 +74,8 @@ def trade(stack: Stack, users: int, count: int, runs: int) -> list[Trading]:
 
 
 def users_of(lines: list[bytes]) -> list[str]:
-    """Each user of a load once, in the order in which they come. (In some lines the user is the last field.)"""
-    return list(dict.fromkeys(user_field(split_number(line.rstrip(b"\n"))[1]).decode() for line in lines))
+    """Each user of a load once, in the order in which they come. (In some lines the user is what ends it, but for space and LF.)"""
+    return list(dict.fromkeys(user_field(split_number(line.rstrip())[1]).decode() for line in lines))
 
 
 def _with_fires(
