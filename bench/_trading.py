@@ -74,7 +74,7 @@ def trade(stack: Stack, users: int, count: int, runs: int) -> list[Trading]:
 
 
 def users_of(lines: list[bytes]) -> list[str]:
-    """Each user of a load once, in the order in which they come. (In some lines the user is what ends it, but for space and LF.)"""
+    """Each user of a load once, in the order in which they come. (In some lines only space and LF follow the user.)"""
     return list(dict.fromkeys(user_field(split_number(line.rstrip())[1]).decode() for line in lines))
 
 
