@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, AsyncServerCursor, OperationalError
 from psycopg.rows import scalar_row
 
 from core import commands
@@ -89,7 +89,6 @@ async def _connection(database: Pool | str) -> AsyncIterator[Connection]:
 
 async def _write(reader: Connection, file: BinaryIO, username: str | None) -> int:
     """Writes the whole document; returns its number of elements below the root."""
-    events = 0
     async with reader.transaction():
         await reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         await reader.execute(_QUERIES["dump_session"])
@@ -97,13 +96,34 @@ async def _write(reader: Connection, file: BinaryIO, username: str | None) -> in
             parameters = {"commands": list(commands.CODES), "username": username}
             await cursor.execute(_QUERIES["dump"], parameters, binary=True)
             file.write(_HEAD)
-            while rows := await cursor.fetchmany(_ROWS):
-                block = "".join(rows).encode()
-                events += block.count(b"\n")
-                # In a thread: when the disk is slow, this tier goes on with other work.
-                await asyncio.to_thread(file.write, block)
+            events = await _stream(cursor, file)
             file.write(_FOOT)
     return events
+
+
+async def _stream(cursor: AsyncServerCursor[str], file: BinaryIO) -> int:
+    """Writes all rows; how many elements they hold.
+
+    Each block is written by a thread while the database makes the next one: neither waits for the other, and when the disk is
+    slow, this tier goes on with other work.
+    """
+    events = 0
+    writing = asyncio.create_task(asyncio.to_thread(_append, file, []))
+    try:
+        while rows := await cursor.fetchmany(_ROWS):
+            events += await asyncio.shield(writing)
+            writing = asyncio.create_task(asyncio.to_thread(_append, file, rows))
+        return events + await asyncio.shield(writing)
+    finally:
+        # Nobody may close the file under the thread that writes it.
+        await asyncio.gather(writing, return_exceptions=True)
+
+
+def _append(file: BinaryIO, rows: list[str]) -> int:
+    """Every element is a line."""
+    block = "".join(rows).encode()
+    file.write(block)
+    return block.count(b"\n")
 
 
 def _publish(file: BinaryIO, path: Path) -> None:

@@ -267,6 +267,15 @@ asyncio.run(dump(sys.argv[1], pathlib.Path(sys.argv[2]), None))
 """
 
 
+def fill(database: Database) -> None:
+    """A log of some five megabytes."""
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute(
+            "INSERT INTO audit (timestamp_ms, seq, kind, session_id, number, server, command)"
+            " SELECT 1, n, 1, 1, n, 't', 2 FROM generate_series(1, 40000) AS n"
+        )
+
+
 @contextmanager
 def stopped_in_its_middle(database: Database, path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A process that dumps to `path`, and the file that it writes; it stands still until it is told to go on."""
@@ -289,11 +298,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
 ) -> None:
     """Both dump to one name in one folder, and a third one comes upon their files."""
     path.parent.mkdir()
-    with psycopg.connect(database.admin_url) as connection:
-        connection.execute(
-            "INSERT INTO audit (timestamp_ms, seq, kind, session_id, number, server, command)"
-            " SELECT 1, n, 1, 1, n, 't', 2 FROM generate_series(1, 40000) AS n"
-        )
+    fill(database)
     with stopped_in_its_middle(database, path) as (killed, left):
         killed.kill()
         assert killed.wait() == -signal.SIGKILL
@@ -325,6 +330,18 @@ def test_a_file_swept_before_it_was_locked_is_made_again(
     write(database, row())
     assert len(written(database, path)) == 1
     assert swept
+
+
+def test_a_file_that_cannot_be_written_to_its_end(database: Database, path: Path) -> None:
+    """The kernel takes a megabyte and then refuses, as a full disk does."""
+    fill(database)
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))" + PROGRAM
+    command = [sys.executable, "-c", limited, database.url("daytrade_transaction"), str(path)]
+    ended = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "core.errors.Unavailable: the log file cannot be written: [Errno 27]" in ended.stderr
+    assert "never retrieved" not in ended.stderr
+    assert os.listdir(path.parent) == []
 
 
 def test_a_file_that_cannot_be_written(database: Database, tmp_path: Path) -> None:
