@@ -150,9 +150,8 @@ class QuoteCache:
                     departing.append(want)
                 else:
                     self._flights.decline(symbol)
-        self._ask_again(
-            [s for s in symbols if s not in {w.asker.symbol for w in departing}], QUOTE_ASK_AGAIN_MS
-        )
+        flying = {want.asker.symbol for want in departing}
+        self._ask_again([symbol for symbol in symbols if symbol not in flying], QUOTE_ASK_AGAIN_MS)
         self._ask_again(undecided, VALKEY_RETRY_MS)
         if quotes:
             self._usable(quotes)
@@ -166,8 +165,9 @@ class QuoteCache:
 
     def _landed(self, symbol: str) -> None:
         """A flight is over; if its symbol is wanted still, it brought nothing of use."""
-        self._ask_again([symbol], QUOTE_ASK_AGAIN_MS)
-        self._changed.set()
+        if symbol in self._wanted:
+            self._ask_again([symbol], QUOTE_ASK_AGAIN_MS)
+            self._changed.set()
 
     async def _listen(self) -> None:
         """Takes in what others share. After each time away, what was told meanwhile is asked for."""
