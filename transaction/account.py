@@ -77,12 +77,24 @@ class Recent(Struct, frozen=True, array_like=True, gc=False):
     timestamp_ms: int
 
 
-class History(Struct, array_like=True):
-    """How often each command had which outcome, and the newest commands, oldest first."""
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_recent = msgspec.msgpack.Decoder(list[Recent]).decode
+_PACKED_ARRAYS: Final = [bytes([0x90 | length]) for length in range(16)]
+"""By length: how an array begins in msgpack, whose elements just follow."""
+assert len(_PACKED_ARRAYS) > HISTORY_LENGTH
+
+
+class History(Struct):
+    """How often each command had which outcome, and the newest commands.
+
+    Those are packed one by one: they are written after every command of the user, and looked at by every tenth only; as
+    values they were sixty objects all over the memory.
+    """
 
     counts: dict[int, int] = msgspec.field(default_factory=dict)
     """In the order of the keys."""
-    recent: list[Recent] = msgspec.field(default_factory=list)
+    recent: list[bytes] = msgspec.field(default_factory=list)
+    """A `Recent` each, in msgpack, oldest first."""
 
     def record(
         self, number: int, command: int, symbol: str, cents: int | None, code: str, timestamp_ms: int
@@ -96,9 +108,15 @@ class History(Struct, array_like=True):
         else:
             self.counts = dict(sorted({**counts, key: 1}.items()))
         recent = self.recent
-        recent.append(Recent(number, command, symbol, cents, outcome, timestamp_ms))
+        recent.append(_pack((number, command, symbol, cents, outcome, timestamp_ms)))
         if len(recent) > HISTORY_LENGTH:
             del recent[0]
+
+    def newest(self) -> list[Recent]:
+        """The newest commands, the newest first."""
+        commands = _unpack_recent(_packed_array(self.recent))
+        commands.reverse()
+        return commands
 
 
 class Shown:
@@ -229,15 +247,26 @@ class Account:
         return first[0].timestamp_ms if first else None
 
 
-_history_encoder = msgspec.msgpack.Encoder()
-_history_decoder = msgspec.msgpack.Decoder(History)
+class _Stored(Struct, array_like=True):
+    """A history in the account row."""
+
+    counts: dict[int, int]
+    recent: list[msgspec.Raw]
+
+
+_unpack = msgspec.msgpack.Decoder(_Stored).decode
 
 
 def encode_history(history: History) -> bytes:
-    """The history as it stands in the account row (msgpack)."""
-    return _history_encoder.encode(history)
+    """The history as it stands in the account row: [counts, [[number, command, symbol, cents, outcome, timestamp_ms], ...]]."""
+    return _packed_array([_pack(history.counts), _packed_array(history.recent)])
 
 
 def decode_history(data: bytes) -> History:
     """The history of an account row."""
-    return _history_decoder.decode(data)
+    stored = _unpack(data)
+    return History(stored.counts, [bytes(one) for one in stored.recent])
+
+
+def _packed_array(packed: list[bytes]) -> bytes:
+    return _PACKED_ARRAYS[len(packed)] + b"".join(packed)

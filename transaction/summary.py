@@ -17,7 +17,7 @@ from transaction.account import (
     COMMAND_NAMES,
     OUTCOMES,
     Account,
-    Recent,
+    History,
     Shown,
     TriggerKey,
     count_names,
@@ -51,7 +51,7 @@ def summary(account: Account) -> str:
         f'"reserved":"{format_cents(account.reserved_cents)}","holdings":{{{holdings}}},'
         f'"pending_buys":[{account.buys.shown(_pending)}],"pending_sells":[{account.sells.shown(_pending)}],'
         f'"pendings_not_shown":{_not_shown(account)},"triggers":[{triggers}],'
-        f'"history":{{"counts":{_counts(shown, account.history.counts)},"newest":{_recent(account.history.recent)}}}'
+        f'"history":{{"counts":{_counts(shown, account.history.counts)},"newest":{_newest(account.history)}}}'
     )
 
 
@@ -95,7 +95,7 @@ def _not_shown(account: Account) -> int:
     )
 
 
-def _recent(items: list[Recent]) -> str:
+def _newest(history: History) -> str:
     commands = [
         _Command(
             item.number,
@@ -105,7 +105,7 @@ def _recent(items: list[Recent]) -> str:
             OUTCOMES[item.outcome],
             item.timestamp_ms,
         )
-        for item in reversed(items)
+        for item in history.newest()
     ]
     return _encode(commands).decode()
 

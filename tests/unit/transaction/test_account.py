@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,9 +60,21 @@ def test_a_history_counts_everything_and_keeps_the_newest(
             OUTCOMES[one.outcome],
             one.timestamp_ms,
         )
-        for one in back.recent
+        for one in back.newest()
     ]
-    assert newest == [(n, c, s, a, code or "OK", t) for n, c, s, a, code, t in done][-HISTORY_LENGTH:]
+    assert (
+        newest == [(n, c, s, a, code or "OK", t) for n, c, s, a, code, t in reversed(done)][:HISTORY_LENGTH]
+    )
+
+
+def test_a_stored_history_is_counts_and_commands() -> None:
+    """What stands in account rows, whoever wrote them."""
+    history = History()
+    history.record(7, commands.CODES["BUY"], "ABC", 500, "", START_MS)
+    history.record(8, commands.CODES["ADD"], "", None, errors.BAD_AMOUNT, START_MS + 1)
+    stored = [{33: 1, 96: 1}, [[7, 3, "ABC", 500, 0, START_MS], [8, 1, "", None, 1, START_MS + 1]]]
+    assert msgspec.msgpack.decode(encode_history(history), strict=False) == stored
+    assert decode_history(msgspec.msgpack.encode(stored)) == history
 
 
 def test_outcomes_in_stored_histories_keep_their_numbers() -> None:

@@ -37,10 +37,10 @@ def test_the_history_and_the_summary_name_the_symbol_and_the_amount() -> None:
     desk.do("ADD,ann,50.00")
     desk.do("QUOTE,ann,abc", 700)
     desk.do("BUY,ann,xyz,20.00", 700)
-    assert [(one.number, one.symbol, one.cents) for one in desk.account.history.recent] == [
-        (1, "", 5_000),
-        (2, "ABC", None),
+    assert [(one.number, one.symbol, one.cents) for one in desk.account.history.newest()] == [
         (3, "XYZ", 2_000),
+        (2, "ABC", None),
+        (1, "", 5_000),
     ]
     newest = json.loads("{" + summary(desk.account) + "}")["history"]["newest"]
     assert [(one["symbol"], one["amount"]) for one in newest] == [
