@@ -8,18 +8,19 @@
 WITH written AS (
     INSERT INTO account AS a (username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys, sells, expired, history)
     SELECT username, version + 1, cash, reserved, timestamp_ms, seq, buys, sells, expired, decode(history, 'hex')
-    FROM unnest(
-        string_to_array(%(account_user)s::text, E'\x1f'),
-        string_to_array(%(account_version)s::text, ',')::bigint[],
-        string_to_array(%(account_cash)s::text, ',')::bigint[],
-        string_to_array(%(account_reserved)s::text, ',')::bigint[],
-        string_to_array(%(account_timestamp)s::text, ',')::bigint[],
-        string_to_array(%(account_seq)s::text, ',')::bigint[],
-        string_to_array(%(account_buys)s::text, E'\x1f'),
-        string_to_array(%(account_sells)s::text, E'\x1f'),
-        string_to_array(%(account_expired)s::text, ',')::smallint[],
-        string_to_array(%(account_history)s::text, E'\x1f')
-    ) AS x(username, version, cash, reserved, timestamp_ms, seq, buys, sells, expired, history)
+    FROM (
+        SELECT
+            unnest(string_to_array(%(account_user)s::text, E'\x1f')) AS username,
+            unnest(string_to_array(%(account_version)s::text, ',')::bigint[]) AS version,
+            unnest(string_to_array(%(account_cash)s::text, ',')::bigint[]) AS cash,
+            unnest(string_to_array(%(account_reserved)s::text, ',')::bigint[]) AS reserved,
+            unnest(string_to_array(%(account_timestamp)s::text, ',')::bigint[]) AS timestamp_ms,
+            unnest(string_to_array(%(account_seq)s::text, ',')::bigint[]) AS seq,
+            unnest(string_to_array(%(account_buys)s::text, E'\x1f')) AS buys,
+            unnest(string_to_array(%(account_sells)s::text, E'\x1f')) AS sells,
+            unnest(string_to_array(%(account_expired)s::text, ',')::smallint[]) AS expired,
+            unnest(string_to_array(%(account_history)s::text, E'\x1f')) AS history
+    ) AS x
     ON CONFLICT (username) DO UPDATE SET
         version = excluded.version, cash_cents = excluded.cash_cents, reserved_cents = excluded.reserved_cents,
         timestamp_ms = excluded.timestamp_ms, seq = excluded.seq, buys = excluded.buys, sells = excluded.sells,
@@ -33,49 +34,52 @@ conflict AS MATERIALIZED (
     UNION ALL SELECT username FROM account WHERE username = ANY (string_to_array(%(stranger_user)s::text, E'\x1f'))
 ),
 entry AS MATERIALIZED (
-    SELECT * FROM unnest(
-        string_to_array(%(row_timestamp)s::text, ',')::bigint[],
-        string_to_array(%(row_user)s::text, E'\x1f', ''),
-        string_to_array(%(row_seq)s::text, ',')::bigint[],
-        string_to_array(%(row_kind)s::text, ',')::smallint[],
-        string_to_array(%(row_session)s::text, ',')::bigint[],
-        string_to_array(%(row_number)s::text, ',')::bigint[],
-        string_to_array(%(row_command)s::text, ',')::smallint[],
-        string_to_array(%(row_symbol)s::text, E'\x1f', ''),
-        string_to_array(%(row_filename)s::text, E'\x1f', ''),
-        string_to_array(%(row_funds)s::text, ',', '')::bigint[],
-        string_to_array(%(row_price)s::text, ',', '')::bigint[],
-        string_to_array(%(row_added)s::text, ',', '')::bigint[],
-        string_to_array(%(row_removed)s::text, ',', '')::bigint[],
-        string_to_array(%(row_error)s::text, E'\x1f', ''),
-        string_to_array(%(row_body)s::text, E'\x1f', ''),
-        string_to_array(%(row_reply)s::text, E'\x1f', '')
-    ) AS x(timestamp_ms, username, seq, kind, session_id, number, command, symbol, filename, funds, price, added, removed, error, body, reply)
+    SELECT * FROM (
+        SELECT
+            unnest(string_to_array(%(row_timestamp)s::text, ',')::bigint[]) AS timestamp_ms,
+            unnest(string_to_array(%(row_user)s::text, E'\x1f', '')) AS username,
+            unnest(string_to_array(%(row_seq)s::text, ',')::bigint[]) AS seq,
+            unnest(string_to_array(%(row_kind)s::text, ',')::smallint[]) AS kind,
+            unnest(string_to_array(%(row_session)s::text, ',')::bigint[]) AS session_id,
+            unnest(string_to_array(%(row_number)s::text, ',')::bigint[]) AS number,
+            unnest(string_to_array(%(row_command)s::text, ',')::smallint[]) AS command,
+            unnest(string_to_array(%(row_symbol)s::text, E'\x1f', '')) AS symbol,
+            unnest(string_to_array(%(row_filename)s::text, E'\x1f', '')) AS filename,
+            unnest(string_to_array(%(row_funds)s::text, ',', '')::bigint[]) AS funds,
+            unnest(string_to_array(%(row_price)s::text, ',', '')::bigint[]) AS price,
+            unnest(string_to_array(%(row_added)s::text, ',', '')::bigint[]) AS added,
+            unnest(string_to_array(%(row_removed)s::text, ',', '')::bigint[]) AS removed,
+            unnest(string_to_array(%(row_error)s::text, E'\x1f', '')) AS error,
+            unnest(string_to_array(%(row_body)s::text, E'\x1f', '')) AS body,
+            unnest(string_to_array(%(row_reply)s::text, E'\x1f', '')) AS reply
+    ) AS x
     WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
 ),
 holdings AS (
     INSERT INTO holding (username, symbol, shares, reserved_shares)
-    SELECT x.* FROM unnest(
-        string_to_array(%(holding_user)s::text, E'\x1f'),
-        string_to_array(%(holding_symbol)s::text, E'\x1f'),
-        string_to_array(%(holding_free)s::text, ',')::bigint[],
-        string_to_array(%(holding_reserved)s::text, ',')::bigint[]
-    ) AS x(username, symbol, free, reserved)
+    SELECT x.* FROM (
+        SELECT
+            unnest(string_to_array(%(holding_user)s::text, E'\x1f')) AS username,
+            unnest(string_to_array(%(holding_symbol)s::text, E'\x1f')) AS symbol,
+            unnest(string_to_array(%(holding_free)s::text, ',')::bigint[]) AS free,
+            unnest(string_to_array(%(holding_reserved)s::text, ',')::bigint[]) AS reserved
+    ) AS x
     WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
     ON CONFLICT (username, symbol) DO UPDATE SET shares = excluded.shares, reserved_shares = excluded.reserved_shares
 ),
 orders AS MATERIALIZED (
-    SELECT * FROM unnest(
-        string_to_array(%(trigger_user)s::text, E'\x1f'),
-        string_to_array(%(trigger_symbol)s::text, E'\x1f'),
-        string_to_array(%(trigger_side)s::text, ',')::smallint[],
-        string_to_array(%(trigger_amount)s::text, ',', '')::bigint[],
-        string_to_array(%(trigger_price)s::text, ',', '')::bigint[],
-        string_to_array(%(trigger_shares)s::text, ',', '')::bigint[],
-        string_to_array(%(trigger_session)s::text, ',', '')::bigint[],
-        string_to_array(%(trigger_number)s::text, ',', '')::bigint[],
-        string_to_array(%(trigger_armed)s::text, ',', '')::bigint[]
-    ) AS x(username, symbol, side, amount, price, shares, session_id, number, armed_ms)
+    SELECT * FROM (
+        SELECT
+            unnest(string_to_array(%(trigger_user)s::text, E'\x1f')) AS username,
+            unnest(string_to_array(%(trigger_symbol)s::text, E'\x1f')) AS symbol,
+            unnest(string_to_array(%(trigger_side)s::text, ',')::smallint[]) AS side,
+            unnest(string_to_array(%(trigger_amount)s::text, ',', '')::bigint[]) AS amount,
+            unnest(string_to_array(%(trigger_price)s::text, ',', '')::bigint[]) AS price,
+            unnest(string_to_array(%(trigger_shares)s::text, ',', '')::bigint[]) AS shares,
+            unnest(string_to_array(%(trigger_session)s::text, ',', '')::bigint[]) AS session_id,
+            unnest(string_to_array(%(trigger_number)s::text, ',', '')::bigint[]) AS number,
+            unnest(string_to_array(%(trigger_armed)s::text, ',', '')::bigint[]) AS armed_ms
+    ) AS x
     WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
 ),
 triggers_set AS (
