@@ -12,6 +12,7 @@ from core.codec import Request
 from core.limits import PENDING_LIFE_MS
 from transaction.account import Account
 from transaction.columns import (
+    Column,
     StoredRow,
     account_columns,
     holding_columns,
@@ -168,8 +169,8 @@ class Batch:
             entry.reply = first.reply
         self.decided.append(entry)
 
-    def columns(self) -> dict[str, str]:
-        """The parameters of the statement `commit_batch`: each a column as text, elements separated (see `text_column`)."""
+    def columns(self) -> dict[str, Column]:
+        """The parameters of the statement `commit_batch`: each a column (see `text_column` and `Numbers`)."""
         strangers = [user for user, account in self.accounts.items() if user and not account.exists]
         return {
             "stranger_user": text_column(strangers),

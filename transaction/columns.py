@@ -1,9 +1,13 @@
 """Accounts and audit rows as the columns of the statement `commit_batch` (db/queries/transaction.sql).
 
-A column is one text that Postgres splits: many times cheaper to send than arrays of long elements, and joined in C.
+Texts go as one text that Postgres splits: many times cheaper to send than an array of long elements, and joined in C.
+Numbers go as arrays in the form in which Postgres has them: splitting and reading digits was a sixth of its work.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain, repeat
+from struct import Struct
 from typing import Any, Final
 
 import msgspec
@@ -24,17 +28,44 @@ def text_column(values: Iterable[str]) -> str:
     return SEPARATOR.join(values)
 
 
-def number_column(values: Iterable[int]) -> str:
-    """Integers for `string_to_array(..., ',')::bigint[]`."""
-    return ",".join(map(str, values))
+class Numbers(bytes):
+    """A bigint[] as Postgres sends and takes it (array_recv): dimensions, has nulls, type; length, first index; elements."""
 
 
-def optional_column(values: Iterable[int | None]) -> str:
-    """Integers for `string_to_array(..., ',', '')::bigint[]`: None becomes NULL."""
-    return ",".join(["" if value is None else str(value) for value in values])
+Column = str | Numbers
+
+_BIGINT: Final = 20
+"""The type's number in pg_type, the same in every Postgres."""
+_HEADER: Final = Struct(">5i")
+_ELEMENT: Final = Struct(">iq")
+_NULL: Final = b"\xff\xff\xff\xff"
+_EMPTY: Final = Numbers(Struct(">3i").pack(0, 0, _BIGINT))
 
 
-def account_columns(accounts: Iterable[Account]) -> dict[str, str]:
+def number_column(values: Sequence[int]) -> Numbers:
+    """Integers as a bigint[]."""
+    if not values:
+        return _EMPTY
+    count = len(values)
+    elements = chain.from_iterable(zip(repeat(_ELEMENT.size - 4), values, strict=False))
+    return Numbers(_layout(count).pack(1, 0, _BIGINT, count, 1, *elements))
+
+
+@lru_cache(maxsize=256)
+def _layout(count: int) -> Struct:
+    return Struct(_HEADER.format + _ELEMENT.format[1:] * count)
+
+
+def optional_column(values: Sequence[int | None]) -> Numbers:
+    """Integers as a bigint[] in which None is NULL."""
+    if not values:
+        return _EMPTY
+    pack, size = _ELEMENT.pack, _ELEMENT.size - 4
+    elements = [_NULL if value is None else pack(size, value) for value in values]
+    return Numbers(_HEADER.pack(1, 1, _BIGINT, len(values), 1) + b"".join(elements))
+
+
+def account_columns(accounts: Iterable[Account]) -> dict[str, Column]:
     changed = sorted(accounts, key=lambda account: account.user)
     return {
         "account_user": text_column([account.user for account in changed]),
@@ -52,7 +83,7 @@ def account_columns(accounts: Iterable[Account]) -> dict[str, str]:
     }
 
 
-def holding_columns(accounts: Iterable[Account]) -> dict[str, str]:
+def holding_columns(accounts: Iterable[Account]) -> dict[str, Column]:
     rows = [
         (account.user, symbol, account.holdings[symbol])
         for account in accounts
@@ -66,7 +97,7 @@ def holding_columns(accounts: Iterable[Account]) -> dict[str, str]:
     }
 
 
-def trigger_columns(accounts: Iterable[Account]) -> dict[str, str]:
+def trigger_columns(accounts: Iterable[Account]) -> dict[str, Column]:
     """Trigger orders to write; one without an amount is to be deleted."""
     rows = [
         (account.user, symbol, side, account.triggers.get((symbol, side)))
@@ -86,7 +117,7 @@ def trigger_columns(accounts: Iterable[Account]) -> dict[str, str]:
     }
 
 
-_AUDIT_COLUMNS: Final[dict[str, Callable[[Iterable[Any]], str]]] = {
+_ROW_COLUMNS: Final[dict[str, Callable[[Sequence[Any]], Column]]] = {
     "row_timestamp": number_column,
     "row_user": text_column,
     "row_seq": number_column,
@@ -101,19 +132,16 @@ _AUDIT_COLUMNS: Final[dict[str, Callable[[Iterable[Any]], str]]] = {
     "row_added": number_column,
     "row_removed": number_column,
     "row_error": text_column,
+    "row_body": text_column,
+    "row_reply": text_column,
 }
-"""One for each field of AuditRow, in its order."""
+"""One for each field of AuditRow, in its order, and what StoredRow has beside it."""
 
 
-def row_columns(rows: list[StoredRow]) -> dict[str, str]:
+def row_columns(rows: list[StoredRow]) -> dict[str, Column]:
     """Audit rows with the request's body and the stored reply beside them."""
     if not rows:
-        return dict.fromkeys((*_AUDIT_COLUMNS, "row_body", "row_reply"), "")
+        return {name: join(()) for name, join in _ROW_COLUMNS.items()}
     audit, bodies, replies = zip(*rows, strict=True)
-    fields = zip(*map(msgspec.structs.astuple, audit), strict=True)
-    columns = {
-        name: join(values) for (name, join), values in zip(_AUDIT_COLUMNS.items(), fields, strict=True)
-    }
-    columns["row_body"] = text_column(bodies)
-    columns["row_reply"] = text_column(replies)
-    return columns
+    values = (*zip(*map(msgspec.structs.astuple, audit), strict=True), bodies, replies)
+    return {name: join(column) for (name, join), column in zip(_ROW_COLUMNS.items(), values, strict=True)}

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
 from psycopg_pool import PoolTimeout
 
 from core.errors import Unavailable
 from db import queries
 from db.pool import Connection, Pool, raise_if_cancelled
 from transaction.account import Account, Holding, TriggerOrder, decode_history, trigger_key
+from transaction.columns import Column, Numbers
 from transaction.pendings import Pendings, decode_pendings
 
 _SQL = queries.load("transaction")
@@ -21,6 +24,16 @@ _SETTINGS = """
     SET idle_in_transaction_session_timeout = '2s'
 """
 """The last so that a process that stands still under `locked` does not hold its users for longer."""
+
+
+class _NumbersDumper(Dumper):
+    """Sends Numbers as they are."""
+
+    format = psycopg.pq.Format.BINARY
+    oid = psycopg.postgres.types["int8"].array_oid
+
+    def dump(self, obj: Numbers) -> Buffer:
+        return obj
 
 
 class NumberTaken(Exception):
@@ -80,7 +93,7 @@ class Store:
             cursor = await connection.execute(_SQL["load_accounts"], {"users": users}, prepare=True)
             return [_account(row) for row in await cursor.fetchall()]
 
-    async def commit(self, columns: dict[str, str]) -> set[str]:
+    async def commit(self, columns: dict[str, Column]) -> set[str]:
         """Writes a batch durably. Returns the users whose accounts somebody else changed: nothing of theirs was written.
 
         Raises NumberTaken.
@@ -111,6 +124,7 @@ class Store:
         try:
             if self._connection is None:
                 self._connection = await self._pool.getconn()
+                self._connection.adapters.register_dumper(Numbers, _NumbersDumper)
                 await self._connection.execute(_SETTINGS)
             yield self._connection
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:

@@ -1,8 +1,9 @@
 -- What the transaction servers ask and write.
 
 -- name: commit_batch
--- A whole batch in one statement, which is one transaction and one round trip. Columns come as separated text (an
--- empty element is NULL). Accounts are written first, in the order of their names, each only if nobody else changed it
+-- A whole batch in one statement, which is one transaction and one round trip. Numbers come as
+-- arrays, texts as one text whose parts a separator parts (an empty one is NULL); all are unnested side by side, since
+-- unnest(a, b, ...) would make a table of each first. Accounts are written first, in the order of their names, each only if nobody else changed it
 -- since it was read; the rows of an account that somebody did change, or made for a user who had none when we looked, are
 -- left out. Returns those accounts' names.
 WITH written AS (
@@ -11,14 +12,14 @@ WITH written AS (
     FROM (
         SELECT
             unnest(string_to_array(%(account_user)s::text, E'\x1f')) AS username,
-            unnest(string_to_array(%(account_version)s::text, ',')::bigint[]) AS version,
-            unnest(string_to_array(%(account_cash)s::text, ',')::bigint[]) AS cash,
-            unnest(string_to_array(%(account_reserved)s::text, ',')::bigint[]) AS reserved,
-            unnest(string_to_array(%(account_timestamp)s::text, ',')::bigint[]) AS timestamp_ms,
-            unnest(string_to_array(%(account_seq)s::text, ',')::bigint[]) AS seq,
+            unnest(%(account_version)s::bigint[]) AS version,
+            unnest(%(account_cash)s::bigint[]) AS cash,
+            unnest(%(account_reserved)s::bigint[]) AS reserved,
+            unnest(%(account_timestamp)s::bigint[]) AS timestamp_ms,
+            unnest(%(account_seq)s::bigint[]) AS seq,
             unnest(string_to_array(%(account_buys)s::text, E'\x1f')) AS buys,
             unnest(string_to_array(%(account_sells)s::text, E'\x1f')) AS sells,
-            unnest(string_to_array(%(account_expired)s::text, ',')::smallint[]) AS expired,
+            unnest(%(account_expired)s::bigint[]) AS expired,
             unnest(string_to_array(%(account_history)s::text, E'\x1f')) AS history
     ) AS x
     ON CONFLICT (username) DO UPDATE SET
@@ -36,19 +37,19 @@ conflict AS MATERIALIZED (
 entry AS MATERIALIZED (
     SELECT * FROM (
         SELECT
-            unnest(string_to_array(%(row_timestamp)s::text, ',')::bigint[]) AS timestamp_ms,
+            unnest(%(row_timestamp)s::bigint[]) AS timestamp_ms,
             unnest(string_to_array(%(row_user)s::text, E'\x1f', '')) AS username,
-            unnest(string_to_array(%(row_seq)s::text, ',')::bigint[]) AS seq,
-            unnest(string_to_array(%(row_kind)s::text, ',')::smallint[]) AS kind,
-            unnest(string_to_array(%(row_session)s::text, ',')::bigint[]) AS session_id,
-            unnest(string_to_array(%(row_number)s::text, ',')::bigint[]) AS number,
-            unnest(string_to_array(%(row_command)s::text, ',')::smallint[]) AS command,
+            unnest(%(row_seq)s::bigint[]) AS seq,
+            unnest(%(row_kind)s::bigint[]) AS kind,
+            unnest(%(row_session)s::bigint[]) AS session_id,
+            unnest(%(row_number)s::bigint[]) AS number,
+            unnest(%(row_command)s::bigint[]) AS command,
             unnest(string_to_array(%(row_symbol)s::text, E'\x1f', '')) AS symbol,
             unnest(string_to_array(%(row_filename)s::text, E'\x1f', '')) AS filename,
-            unnest(string_to_array(%(row_funds)s::text, ',', '')::bigint[]) AS funds,
-            unnest(string_to_array(%(row_price)s::text, ',', '')::bigint[]) AS price,
-            unnest(string_to_array(%(row_added)s::text, ',', '')::bigint[]) AS added,
-            unnest(string_to_array(%(row_removed)s::text, ',', '')::bigint[]) AS removed,
+            unnest(%(row_funds)s::bigint[]) AS funds,
+            unnest(%(row_price)s::bigint[]) AS price,
+            unnest(%(row_added)s::bigint[]) AS added,
+            unnest(%(row_removed)s::bigint[]) AS removed,
             unnest(string_to_array(%(row_error)s::text, E'\x1f', '')) AS error,
             unnest(string_to_array(%(row_body)s::text, E'\x1f', '')) AS body,
             unnest(string_to_array(%(row_reply)s::text, E'\x1f', '')) AS reply
@@ -61,8 +62,8 @@ holdings AS (
         SELECT
             unnest(string_to_array(%(holding_user)s::text, E'\x1f')) AS username,
             unnest(string_to_array(%(holding_symbol)s::text, E'\x1f')) AS symbol,
-            unnest(string_to_array(%(holding_free)s::text, ',')::bigint[]) AS free,
-            unnest(string_to_array(%(holding_reserved)s::text, ',')::bigint[]) AS reserved
+            unnest(%(holding_free)s::bigint[]) AS free,
+            unnest(%(holding_reserved)s::bigint[]) AS reserved
     ) AS x
     WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
     ON CONFLICT (username, symbol) DO UPDATE SET shares = excluded.shares, reserved_shares = excluded.reserved_shares
@@ -72,13 +73,13 @@ orders AS MATERIALIZED (
         SELECT
             unnest(string_to_array(%(trigger_user)s::text, E'\x1f')) AS username,
             unnest(string_to_array(%(trigger_symbol)s::text, E'\x1f')) AS symbol,
-            unnest(string_to_array(%(trigger_side)s::text, ',')::smallint[]) AS side,
-            unnest(string_to_array(%(trigger_amount)s::text, ',', '')::bigint[]) AS amount,
-            unnest(string_to_array(%(trigger_price)s::text, ',', '')::bigint[]) AS price,
-            unnest(string_to_array(%(trigger_shares)s::text, ',', '')::bigint[]) AS shares,
-            unnest(string_to_array(%(trigger_session)s::text, ',', '')::bigint[]) AS session_id,
-            unnest(string_to_array(%(trigger_number)s::text, ',', '')::bigint[]) AS number,
-            unnest(string_to_array(%(trigger_armed)s::text, ',', '')::bigint[]) AS armed_ms
+            unnest(%(trigger_side)s::bigint[]) AS side,
+            unnest(%(trigger_amount)s::bigint[]) AS amount,
+            unnest(%(trigger_price)s::bigint[]) AS price,
+            unnest(%(trigger_shares)s::bigint[]) AS shares,
+            unnest(%(trigger_session)s::bigint[]) AS session_id,
+            unnest(%(trigger_number)s::bigint[]) AS number,
+            unnest(%(trigger_armed)s::bigint[]) AS armed_ms
     ) AS x
     WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
 ),

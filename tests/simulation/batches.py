@@ -1,5 +1,6 @@
 """The format of what a shard commits and reads, taken apart: the one place that knows the columns of `commit_batch`."""
 
+import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from transaction.account import Account
-from transaction.columns import SEPARATOR
+from transaction.columns import SEPARATOR, Column
 from transaction.store import _account
 
 
@@ -81,46 +82,68 @@ class Written(NamedTuple):
     rows: list[StoredRow]
 
 
-def decode(columns: dict[str, str]) -> Written:
+def decode(columns: dict[str, Column]) -> Written:
     """The columns as `Batch.columns` makes them."""
 
-    def table(*names: tuple[str, Callable[[str], Any]]) -> list[Any]:
-        texts = [columns[name] for name, _ in names]
-        if not texts[0]:
-            return []
-        split = [
-            [read(one) for one in text.split(SEPARATOR if read in (_text, _maybe_text, _hex) else ",")]
-            for text, (_, read) in zip(texts, names, strict=True)
-        ]
-        assert len({len(column) for column in split}) == 1, "columns of different lengths"
-        return list(zip(*split, strict=True))
+    def table(*names: tuple[str, Callable[[Any], Any]]) -> list[Any]:
+        given = [parts(columns[name]) for name, _ in names]
+        if max(map(len, given)) == 1:
+            given = [one or [""] for one in given]  # a single text may be an empty one
+        assert len({len(column) for column in given}) == 1, "columns of different lengths"
+        return list(
+            zip(
+                *([read(one) for one in own] for own, (_, read) in zip(given, names, strict=True)),
+                strict=True,
+            )
+        )
 
     rows = table(
-        ("row_timestamp", int), ("row_user", _text), ("row_seq", int), ("row_kind", int), ("row_session", int),
-        ("row_number", int), ("row_command", int), ("row_symbol", _text), ("row_filename", _text), ("row_funds", _maybe),
-        ("row_price", _maybe), ("row_added", _zero), ("row_removed", _zero), ("row_error", _text), ("row_body", _text),
+        ("row_timestamp", int), ("row_user", _same), ("row_seq", int), ("row_kind", int), ("row_session", int),
+        ("row_number", int), ("row_command", int), ("row_symbol", _same), ("row_filename", _same), ("row_funds", _same),
+        ("row_price", _same), ("row_added", int), ("row_removed", int), ("row_error", _same), ("row_body", _same),
         ("row_reply", _maybe_text),
     )  # fmt: skip
     accounts = table(
-        ("account_user", _text), ("account_version", int), ("account_cash", int), ("account_reserved", int),
-        ("account_timestamp", int), ("account_seq", int), ("account_buys", _text), ("account_sells", _text),
+        ("account_user", _same), ("account_version", int), ("account_cash", int), ("account_reserved", int),
+        ("account_timestamp", int), ("account_seq", int), ("account_buys", _same), ("account_sells", _same),
         ("account_expired", int), ("account_history", _hex),
     )  # fmt: skip
     orders = table(
-        ("trigger_user", _text), ("trigger_symbol", _text), ("trigger_side", int), ("trigger_amount", _maybe),
-        ("trigger_price", _maybe), ("trigger_shares", _maybe), ("trigger_session", _maybe), ("trigger_number", _maybe),
-        ("trigger_armed", _maybe),
+        ("trigger_user", _same), ("trigger_symbol", _same), ("trigger_side", int), ("trigger_amount", _same),
+        ("trigger_price", _same), ("trigger_shares", _same), ("trigger_session", _same), ("trigger_number", _same),
+        ("trigger_armed", _same),
     )  # fmt: skip
     holdings = table(
-        ("holding_user", _text), ("holding_symbol", _text), ("holding_free", int), ("holding_reserved", int)
+        ("holding_user", _same), ("holding_symbol", _same), ("holding_free", int), ("holding_reserved", int)
     )
     return Written(
         [StoredAccount(*row) for row in accounts],
-        columns["stranger_user"].split(SEPARATOR) if columns["stranger_user"] else [],
+        parts(columns["stranger_user"]),
         holdings,
         [(*row[:3], None if row[3] is None else StoredOrder(*row[3:])) for row in orders],
         [StoredRow(*row) for row in rows],
     )
+
+
+def parts(column: Column) -> list[Any]:
+    """The elements of a column, as Postgres would see them: texts, or integers and None."""
+    if isinstance(column, str):
+        return column.split(SEPARATOR) if column else []
+    dimensions, _, kind = struct.unpack_from(">3i", column)
+    assert kind == 20, "an array of something else"
+    if not dimensions:
+        assert len(column) == 12
+        return []
+    count, first = struct.unpack_from(">2i", column, 12)
+    assert (dimensions, first) == (1, 1)
+    place, found = 20, []
+    for _ in range(count):
+        (size,) = struct.unpack_from(">i", column, place)
+        assert size in (8, -1)
+        found.append(struct.unpack_from(">q", column, place + 4)[0] if size == 8 else None)
+        place += 4 + max(0, size)
+    assert place == len(column), "something behind the last element"
+    return found
 
 
 def as_account(stored: StoredAccount) -> Account:
@@ -136,7 +159,7 @@ def as_account(stored: StoredAccount) -> Account:
     )  # fmt: skip
 
 
-def _text(value: str) -> str:
+def _same(value: Any) -> Any:
     return value
 
 
@@ -146,11 +169,3 @@ def _hex(value: str) -> bytes:
 
 def _maybe_text(value: str) -> str | None:
     return value or None
-
-
-def _maybe(value: str) -> int | None:
-    return int(value) if value else None
-
-
-def _zero(value: str) -> int:
-    return int(value) if value else 0

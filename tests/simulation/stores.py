@@ -12,6 +12,7 @@ from tests.simulation.batches import as_account, decode
 from tests.simulation.database import Pool
 from tests.simulation.tables import Blocked, Transaction
 from transaction.account import Account
+from transaction.columns import Column
 from transaction.store import StoredReply, StoredSession
 
 _LOCK_TIMEOUT_US: Final = 300_000
@@ -53,7 +54,7 @@ class SimulatedStore:
         found: list[Account] = await self._call("load", work)
         return found
 
-    async def commit(self, columns: dict[str, str]) -> set[str]:
+    async def commit(self, columns: dict[str, Column]) -> set[str]:
         written = decode(columns)
         strangers: set[str] = set()
         transaction = self._transaction

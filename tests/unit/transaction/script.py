@@ -7,6 +7,7 @@ from typing import Any
 from core.errors import Unavailable
 from db.pool import Pool
 from transaction.account import Account
+from transaction.columns import Column
 from transaction.store import Store
 
 Commit = Callable[[], Awaitable[set[str]]]
@@ -24,7 +25,7 @@ class ScriptedStore(Store):
         self.at_load: Callable[[], None] | None = None
         """Called in the middle of the next load."""
 
-    async def commit(self, columns: dict[str, str]) -> set[str]:
+    async def commit(self, columns: dict[str, Column]) -> set[str]:
         commit = partial(super().commit, columns)
         return await (self.script.pop(0)(commit) if self.script else commit())
 

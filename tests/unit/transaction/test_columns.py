@@ -5,13 +5,17 @@ What Postgres makes of them is in test_store.
 
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.types.numeric import Int8
 
+from tests.simulation.batches import parts
 from tests.unit.transaction.desk import START_MS, pending
 from transaction.account import BUY_SIDE, SELL_SIDE, Account, Holding, TriggerOrder
 from transaction.columns import (
     SEPARATOR,
     account_columns,
     holding_columns,
+    number_column,
     optional_column,
     row_columns,
     text_column,
@@ -28,9 +32,21 @@ def test_a_text_column_splits_into_what_went_in(values: list[str]) -> None:
     assert text_column(values).split(SEPARATOR) == values
 
 
-@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1))
-def test_a_optional_column_splits_into_what_went_in(values: list[int | None]) -> None:
-    assert [int(part) if part else None for part in optional_column(values).split(",")] == values
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_a_number_column_holds_what_went_in(values: list[int]) -> None:
+    assert parts(number_column(values)) == values
+    assert not values or number_column(values) == as_psycopg_has_it(values)
+
+
+@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)))
+def test_an_optional_column_holds_what_went_in(values: list[int | None]) -> None:
+    assert parts(optional_column(values)) == values
+
+
+def as_psycopg_has_it(values: list[int]) -> bytes:
+    """The same list as a client library of its own sends it."""
+    dumper = Transformer().get_dumper([Int8(value) for value in values], PyFormat.BINARY)
+    return bytes(dumper.dump([Int8(value) for value in values]) or b"")
 
 
 def some_account(user: str) -> Account:
@@ -43,9 +59,9 @@ def some_account(user: str) -> Account:
 
 def test_accounts_stand_in_the_order_in_which_every_writer_locks_them() -> None:
     columns = account_columns(some_account(user) for user in ("bob", "Zoe", "ann", "_", "ann.2", "ann-1"))
-    assert columns["account_user"].split(SEPARATOR) == ["Zoe", "_", "ann", "ann-1", "ann.2", "bob"]
-    assert columns["account_expired"] == "3,3,3,3,3,3"
-    assert {len(text.split(SEPARATOR)) for name, text in columns.items() if SEPARATOR in text} == {6}
+    assert parts(columns["account_user"]) == ["Zoe", "_", "ann", "ann-1", "ann.2", "bob"]
+    assert parts(columns["account_expired"]) == [3] * 6
+    assert {len(parts(column)) for column in columns.values()} == {6}
 
 
 def test_which_side_expired_is_one_bit_each() -> None:
@@ -53,28 +69,33 @@ def test_which_side_expired_is_one_bit_each() -> None:
     accounts = [Account(user) for user in "abcd"]
     for number, account in enumerate(accounts):
         account.buys.expired, account.sells.expired = number in {1, 3}, number in {2, 3}
-    assert account_columns(accounts)["account_expired"] == "0,1,2,3"
+    assert parts(account_columns(accounts)["account_expired"]) == [0, 1, 2, 3]
 
 
 def test_only_what_changed_is_written() -> None:
     account = some_account("ann")
     account.changed_holdings = {"XYZ"}
-    assert holding_columns([account]) == {
-        "holding_user": "ann",
-        "holding_symbol": "XYZ",
-        "holding_free": "3",
-        "holding_reserved": "4",
+    assert {name: parts(column) for name, column in holding_columns([account]).items()} == {
+        "holding_user": ["ann"],
+        "holding_symbol": ["XYZ"],
+        "holding_free": [3],
+        "holding_reserved": [4],
     }
-    assert set(trigger_columns([account]).values()) == {""}
+    assert [parts(column) for column in trigger_columns([account]).values()] == [[]] * 9
 
 
 def test_a_trigger_that_is_gone_has_no_amount() -> None:
     account = some_account("ann")
     account.changed_triggers = {("ABC", SELL_SIDE)}
     columns = trigger_columns([account])
-    assert (columns["trigger_user"], columns["trigger_side"], columns["trigger_amount"]) == ("ann", "2", "")
+    assert [parts(columns[f"trigger_{name}"]) for name in ("user", "side", "amount")] == [
+        ["ann"],
+        [2],
+        [None],
+    ]
     account.changed_triggers = {("ABC", BUY_SIDE)}
-    assert list(trigger_columns([account]).values()) == ["ann", "ABC", "1", "700", "", "0", "8", "9", ""]
+    found = [parts(column) for column in trigger_columns([account]).values()]
+    assert found == [["ann"], ["ABC"], [1], [700], [None], [0], [8], [9], [None]]
 
 
 def test_rows_have_an_element_in_every_column() -> None:
@@ -84,15 +105,13 @@ def test_rows_have_an_element_in_every_column() -> None:
         (AuditRow(START_MS, "bob", 3, 3, 2, 5, 5, "ABC", added_cents=70), "", ""),
     ]
     columns = row_columns(rows)
-    numbers = {"row_timestamp", "row_seq", "row_kind", "row_session", "row_number", "row_command"}
-    numbers |= {"row_funds", "row_price", "row_added", "row_removed"}
-    assert {len(columns[name].split(",")) for name in numbers} == {3}
-    assert {len(columns[name].split(SEPARATOR)) for name in columns.keys() - numbers} == {3}
-    assert columns["row_user"] == SEPARATOR.join(["ann", "", "bob"])
-    assert columns["row_funds"] == ",-5,"
-    assert columns["row_reply"] == SEPARATOR.join(["ERR {}", "", ""])
+    assert {len(parts(column)) for column in columns.values()} == {3}
+    assert parts(columns["row_user"]) == ["ann", "", "bob"]
+    assert parts(columns["row_funds"]) == [None, -5, None]
+    assert parts(columns["row_added"]) == [0, 0, 70]
+    assert parts(columns["row_reply"]) == ["ERR {}", "", ""]
 
 
 def test_no_rows_are_empty_columns() -> None:
-    assert set(row_columns([]).values()) == {""}
+    assert not any(parts(column) for column in row_columns([]).values())
     assert row_columns([]).keys() == row_columns([(AuditRow(1, "", 1, 1, 1, 1, 1), "", "")]).keys()
