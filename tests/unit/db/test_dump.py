@@ -238,7 +238,7 @@ def test_through_a_pool_and_over_an_older_file(database: Database, path: Path) -
 
 def test_nothing_appears_unless_it_is_whole(database: Database, path: Path) -> None:
     """The dump is stopped in the middle: the older file stays, and nothing else."""
-    write(database, *(row(seq=n) for n in range(3000)))
+    fill(database)
     path.parent.mkdir()
     path.write_text("the older file")
 
@@ -265,6 +265,16 @@ import asyncio, pathlib, sys
 from db.dump import dump
 asyncio.run(dump(sys.argv[1], pathlib.Path(sys.argv[2]), None))
 """
+STOPS_IN_ITS_MIDDLE = """
+import os, signal, db.dump
+append, blocks = db.dump._append, []
+def append_and_stop(file, rows):
+    blocks.append(append(file, rows))
+    if len(blocks) == 20:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return blocks[-1]
+db.dump._append = append_and_stop
+"""
 
 
 def fill(database: Database) -> None:
@@ -279,16 +289,14 @@ def fill(database: Database) -> None:
 @contextmanager
 def stopped_in_its_middle(database: Database, path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A process that dumps to `path`, and the file that it writes; it stands still until it is told to go on."""
-    others = under_way(path.parent)
-    command = [sys.executable, "-c", PROGRAM, database.url("daytrade_transaction"), str(path)]
+    program = STOPS_IN_ITS_MIDDLE + PROGRAM
+    command = [sys.executable, "-c", program, database.url("daytrade_transaction"), str(path)]
     with subprocess.Popen(command, cwd=ROOT) as process:
         try:
-            while not (found := [part for part in under_way(path.parent) if part not in others]):
-                assert process.poll() is None, "it was over before it could be stopped"
-            process.send_signal(signal.SIGSTOP)
-            os.waitpid(process.pid, os.WUNTRACED)
-            assert found[0].exists(), "it was over before it could be stopped"
-            yield process, found[0]
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            (unfinished,) = under_way(path.parent)
+            yield process, unfinished
         finally:
             process.kill()
 
