@@ -7,17 +7,41 @@ number of fetches go on at once. So this is what the look-ahead within the windo
 
 import heapq
 from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+_LATE: Final = 0.9
+"""Of the bound."""
 
 Needs = Sequence[str | None]
 """One user's commands in order: the symbol whose price each needs, None for none."""
 
 
-def bound_s(users: Sequence[Needs], window: int, delay_s: Callable[[str], float]) -> float:
-    """When the last command is answered; `delay_s` of a symbol's fetch. No price grows old meanwhile."""
+class Bound(Struct, frozen=True):
+    """What the delays alone cost, and how much work they leave to the end."""
+
+    seconds: float
+    """When the last command is answered."""
+    late: int
+    """Commands that cannot be answered before the last tenth of that: what these cost comes on top of it."""
+
+
+def bound(users: Sequence[Needs], window: int, delay_s: Callable[[str], float]) -> Bound:
+    """`delay_s` of a symbol's fetch. No price grows old meanwhile."""
+    answered = _answered(users, window, delay_s)
+    seconds = answered[-1][0] if answered else 0.0
+    return Bound(seconds, sum(count for at_s, count in answered if at_s > _LATE * seconds))
+
+
+def _answered(
+    users: Sequence[Needs], window: int, delay_s: Callable[[str], float]
+) -> list[tuple[float, int]]:
+    """When how many commands are answered, in order."""
     ready_s: dict[str, float] = {}
     done, sent = [0] * len(users), [0] * len(users)
     due = [(0.0, place) for place in range(len(users))]
-    end_s = 0.0
+    answered: list[tuple[float, int]] = []
     while due:
         now_s, place = heapq.heappop(due)
         needs = users[place]
@@ -33,6 +57,6 @@ def bound_s(users: Sequence[Needs], window: int, delay_s: Callable[[str], float]
                 heapq.heappush(due, (ready_s[symbol], place))
                 break
             at += 1
+        answered.append((now_s, at - done[place]))
         done[place], sent[place] = at, outstanding_to
-        end_s = now_s
-    return end_s
+    return answered
