@@ -83,3 +83,17 @@ def test_only_the_newest_are_shown(over: int) -> None:
     assert pendings.shown(word).split(",") == wanted
     pendings.take()
     assert pendings.shown(word).split(",") == (wanted[1:] if over == 0 else [*wanted[1:], str(over)])
+
+
+def test_pendings_are_equal_when_they_hold_the_same_and_the_last_left_alike() -> None:
+    one, same = Pendings([pending()]), Pendings([pending()])
+    one.stored()
+    one.shown(word)
+    assert one == same
+    for other in (
+        Pendings([pending(shares=9)]),
+        Pendings([pending()], expired=True),
+        Pendings(),
+        [pending()],
+    ):
+        assert one != other
