@@ -203,8 +203,8 @@ _TRANSACTION: Final = (
     ),
     Bug(
         "the newest number in the database counts as unseen", "transaction.sessions",
-        "return number <= self.floor or bool(",
-        "return number < self.floor or bool(",
+        "if number <= self.floor:",
+        "if number < self.floor:",
         _unit("transaction", "sessions"),
     ),
     Bug(

@@ -76,6 +76,17 @@ def test_pendings_without_end_are_not_all_shown() -> None:
     assert [one["shares"] for one in fields["pending_buys"]] == list(range(MAX_PENDINGS_SHOWN + 7, 7, -1))
     assert [one["shares"] for one in fields["pending_sells"]] == [3, 2, 1]
     assert fields["pendings_not_shown"] == 7
+    account.sells = Pendings(pending(shares=n) for n in range(1, MAX_PENDINGS_SHOWN + 6))
+    assert shown(account)["pendings_not_shown"] == 12
+
+
+def test_what_is_sold_out_is_not_shown() -> None:
+    desk = Desk()
+    for line in ("ADD,ann,90.00", "BUY,ann,ABC,10.00", "COMMIT_BUY,ann", "SELL,ann,ABC,10.00"):
+        desk.do(line, 1000)
+    assert shown(desk.account)["holdings"] == {"ABC": {"shares": 0, "reserved": 1}}
+    desk.do("COMMIT_SELL,ann")
+    assert shown(desk.account)["holdings"] == {}
 
 
 def test_a_stranger_has_nothing() -> None:
