@@ -50,20 +50,21 @@ def trade(stack: Stack, users: int, count: int, runs: int) -> list[Trading]:
     crowd = _loads.crowd(users, count)
     names = users_of(crowd.lines)
     commands = crowd.commands
-    _cases.replay(
-        stack, commands, WINDOW, 4
-    )  # from here on everybody has an account, and every price is there
+    # From here on everybody has an account, and every price is there.
+    seconds = _cases.replay(stack, commands, WINDOW, 4).seconds
     found = []
     symbols = iter(_arming.two_letters())
     with _prices.market(stack) as market:
         for number in range(1, runs + 1):
-            without = _cases.replay(stack, commands, WINDOW, 4)
-            enough = int(without.seconds * _SPARE * FIRES_PER_SECOND / _GROUP) + 1
+            enough = int(seconds * _SPARE * FIRES_PER_SECOND / _GROUP) + 1
             armed = _arming.rounds(
                 names, [symbol for _, symbol in zip(range(enough), symbols, strict=False)], _GROUP
             )
             replay_now(load(_arming.lines(armed)), stack.state.balancer_address, window=64)
             time.sleep(_SETTLE_S)
+            # With the same triggers armed: it is the fires that shall differ, not the size of the accounts.
+            without = _cases.replay(stack, commands, WINDOW, 4)
+            seconds = without.seconds
             found.append(_with_fires(stack, market, list(armed), commands, without))
             print(
                 f"run {number}, {users:,} users: {without.per_second:,.0f}/s, with {found[-1].fires:,} fires "
