@@ -54,8 +54,8 @@ MAX_BATCH_COMMANDS = 2_000
 MAX_CACHED_ACCOUNTS = 200_000
 """Accounts a transaction shard keeps in memory; the least recently used leave first."""
 
-MAX_REMEMBERED_WORDS = 262_144
-"""Words of 64 request numbers that a transaction shard remembers, of all its sessions together (some 100 bytes each); other
+MAX_REMEMBERED_WORDS = 131_072
+"""Words of 256 request numbers that a transaction shard remembers, of all its sessions together (some 150 bytes each); other
 numbers are looked up in the database."""
 
 MAX_SESSIONS_REMEMBERED = 10_000

@@ -9,8 +9,8 @@ from typing import Final
 
 from core.limits import MAX_REMEMBERED_WORDS, MAX_SESSIONS_REMEMBERED
 
-_WORD_SHIFT: Final = 6
-_WORD_MASK: Final = 63
+_WORD_SHIFT: Final = 8
+_WORD_MASK: Final = 255
 
 
 class Session:
@@ -23,7 +23,7 @@ class Session:
         self.floor = floor
         self._book = book or Sessions()
         self._seen: dict[int, int] = {}
-        """Words of 64 numbers by number // 64, a bit for each number."""
+        """Words of 256 numbers by number // 256, a bit for each number."""
 
     @property
     def remembered(self) -> int:

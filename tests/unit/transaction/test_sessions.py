@@ -13,7 +13,7 @@ from transaction.sessions import Session, Sessions
 
 def may_be_known(session: Session, number: int) -> bool:
     """What `meet` would answer."""
-    return number <= session.floor or bool(session._seen.get(number >> 6, 0) >> (number & 63) & 1)
+    return number <= session.floor or bool(session._seen.get(number >> 8, 0) >> (number & 255) & 1)
 
 
 def test_what_was_there_or_was_done_here_may_be_known() -> None:
@@ -47,14 +47,14 @@ def test_half_is_forgotten_when_one_too_many_comes_and_not_before(monkeypatch: p
     monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_WORDS", 10)
     session = Sessions().put("a", 1, 0)
     for word in range(1, 11):
-        session.meet(64 * word)
-        session.meet(64 * word + 5)
+        session.meet(256 * word)
+        session.meet(256 * word + 5)
     assert (session.remembered, session.floor) == (10, 0)
-    session.meet(64 * 11)
-    assert (session.remembered, session.floor) == (5, 64 * 6 + 5)
+    session.meet(256 * 11)
+    assert (session.remembered, session.floor) == (5, 256 * 6 + 5)
     for word in range(12, 17):
-        session.meet(64 * word)
-    assert (session.remembered, session.floor) == (10, 64 * 6 + 5), "what was forgotten made room"
+        session.meet(256 * word)
+    assert (session.remembered, session.floor) == (10, 256 * 6 + 5), "what was forgotten made room"
 
 
 @given(st.integers(0, 200), st.sets(st.integers(1, 2**53)))
@@ -62,7 +62,7 @@ def test_as_long_as_there_is_room_nothing_is_forgotten(floor: int, numbers: set[
     session = Session(1, floor)
     for number in numbers:
         session.meet(number)
-    near = {number + step for number in numbers for step in (-65, -64, -1, 0, 1, 64, 65)}
+    near = {number + step for number in numbers for step in (-257, -256, -1, 0, 1, 256, 257)}
     assert {number for number in near if may_be_known(session, number)} == {
         number for number in near if number <= floor or number in numbers
     }
@@ -75,16 +75,16 @@ def test_forgetting_never_turns_a_yes_into_a_no(seed: int, monkeypatch: pytest.M
     monkeypatch.setattr(sessions_module, "MAX_REMEMBERED_WORDS", 100)
     chance = random.Random(seed)
     sessions = Sessions()
-    session, other = sessions.put("a", 1, 50 * 64), sessions.put("b", 2, 0)
-    done = {64 * number for number in range(51)}
+    session, other = sessions.put("a", 1, 50 * 256), sessions.put("b", 2, 0)
+    done = {256 * number for number in range(51)}
     looked_up = 0
     for base in range(51, 2000):
-        number = 64 * max(1, base + chance.randint(-30, 30))
+        number = 256 * max(1, base + chance.randint(-30, 30))
         if number not in done:
             looked_up += session.meet(number)
             done.add(number)
         if chance.random() < 0.1:
-            other.meet(64 * base)
+            other.meet(256 * base)
         assert all(may_be_known(session, one) for one in chance.sample(sorted(done), 5))
         assert session.remembered + other.remembered <= 100
     assert looked_up < 300, "remembering was of no use"
@@ -96,17 +96,17 @@ def test_the_room_goes_to_the_sessions_in_use(monkeypatch: pytest.MonkeyPatch) -
     idle = [sessions.put(f"idle{number}", number, 0) for number in range(40)]
     for session in idle:
         session.meet(1)
-        session.meet(64)
+        session.meet(256)
     busy = sessions.put("busy", 77, 0)
     for number in range(1, 1000):
-        busy.meet(64 * number)
-        busy.meet(64 * number)
+        busy.meet(256 * number)
+        busy.meet(256 * number)
         assert sum(one.remembered for one in (busy, *idle)) <= 100
     assert sum(one.remembered for one in idle) == 0
     assert busy.remembered >= 50
-    assert busy.highest == 64 * 999
-    assert {session.highest for session in idle} == {64}
-    assert all(may_be_known(session, 1) and not may_be_known(session, 65) for session in idle)
+    assert busy.highest == 256 * 999
+    assert {session.highest for session in idle} == {256}
+    assert all(may_be_known(session, 1) and not may_be_known(session, 257) for session in idle)
 
 
 def test_the_sessions_that_came_first_leave_first() -> None:
