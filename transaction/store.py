@@ -19,6 +19,7 @@ from transaction.columns import Column, Numbers
 from transaction.pendings import Pendings, decode_pendings
 
 _SQL = queries.load("transaction")
+_COMMIT_BATCH, _COMMIT_COLUMNS = queries.positional(_SQL["commit_batch"])
 _SETTINGS = """
     SET plan_cache_mode = force_generic_plan;
     SET idle_in_transaction_session_timeout = '2s'
@@ -100,9 +101,9 @@ class Store:
         """
         async with self._guard() as connection:
             try:
-                cursor = await connection.execute(
-                    _SQL["commit_batch"], {**columns, "server": self._server}, prepare=True
-                )
+                values = {**columns, "server": self._server}
+                cursor = psycopg.AsyncRawCursor(connection)
+                await cursor.execute(_COMMIT_BATCH, [values[name] for name in _COMMIT_COLUMNS], prepare=True)
                 return {row[0] for row in await cursor.fetchall()}
             except psycopg.errors.UniqueViolation as error:
                 raise NumberTaken from error

@@ -80,6 +80,7 @@ class Worker:
         self._newcomer_seq = 0
         """Where those start who are not known (any more): behind everybody who had to leave."""
         self._oldest_pending: dict[str, int] = {}
+        """Users with pendings: none of theirs is older than this (ms)."""
         self._contested: set[str] = set()
         """Users who were in conflict in the last batch that was written."""
         self._wake = asyncio.Event()
@@ -354,11 +355,12 @@ class Worker:
         return again
 
     def _watch(self, account: Account) -> None:
-        oldest_ms = account.oldest_pending_ms()
-        if oldest_ms is not None:
+        """Sees to it that somebody looks after the account when its oldest pending is over, or sooner: looking costs nothing."""
+        if (
+            account.user not in self._oldest_pending
+            and (oldest_ms := account.oldest_pending_ms()) is not None
+        ):
             self._oldest_pending[account.user] = oldest_ms
-        else:
-            self._oldest_pending.pop(account.user, None)
 
     def _remember_newcomers(self, batch: Batch, conflicts: set[str]) -> None:
         for user, account in batch.accounts.items():

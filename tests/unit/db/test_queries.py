@@ -32,3 +32,9 @@ def test_every_file_loads_and_every_query_says_what_it_is_for(name: str) -> None
     for line, following in pairwise(lines):
         if line.startswith("-- name: ") and not line.endswith("_statistics"):
             assert following.startswith("-- "), f"{line} has no comment"
+
+
+def test_positional_names_each_value_once_and_in_the_order_of_first_use() -> None:
+    query, names = queries.positional("SELECT %(b)s::text, %(a)s, %(b)s, 7 %% 2, 'x'")
+    assert query == b"SELECT $1::text, $2, $1, 7 % 2, 'x'"
+    assert names == ("b", "a")
