@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
     SELECT username, symbol, side FROM trigger_order
     WHERE symbol = q.symbol AND side = 2 AND reach_cents <= q.price_cents
 ) AS t
-JOIN account AS a ON a.username = t.username
+CROSS JOIN LATERAL (SELECT timestamp_ms FROM account WHERE username = t.username OFFSET 0) AS a
 WHERE greatest(%(now_ms)s, a.timestamp_ms) - q.quote_time_ms <= %(life_ms)s
 LIMIT %(most)s;
 
