@@ -9,7 +9,7 @@ from rich.console import Console
 
 from core.errors import QUOTE_UNAVAILABLE
 from stack import replaying
-from stack.cli.replay import replay_and_publish
+from stack.cli.replay import import_early, replay_and_publish
 from stack.topology import Shape
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def demo(
 ) -> None:
     """Starts everything, replays a generated workload, checks the database, stops everything, grades the audit log."""
     began = time.monotonic()
+    import_early()
     _say("Starting Postgres, Valkey, a slow quote server and every tier ...")
     with replaying.fresh(Shape(seed=seed, delay=delay)) as target:
         assert target.stack is not None

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,11 +47,18 @@ def replay(
     The options about the quote server and the number of tiers shape a throw-away stack, which is used with --fresh or when
     no stack runs.
     """
+    import_early()
     shape = Shape(shards=shards, web_servers=web_servers, delay=delay, price=price, seed=seed, fault=fault)
     shaped = [name for name in _FRESH_ONLY if _was_given(context, name)]
     with _target(target, fresh, shape, shaped) as chosen:
         _, failure = replay_and_publish(file, chosen, window, session, json, html)
     raise typer.Exit(1 if failure else 0)
+
+
+def import_early() -> None:
+    """Imports what a replay needs before anything is started: Python can lose a Ctrl-C in the middle of an import."""
+    for module in ("machine", "driver", "progress", "publish", "report"):
+        importlib.import_module(f"workload.{module}")
 
 
 def _was_given(context: typer.Context, name: str) -> bool:
