@@ -23,9 +23,11 @@ def test_what_was_there_or_was_done_here_may_be_known() -> None:
     assert not may_be_known(session, 101)
     assert not session.meet(105)
     assert session.meet(105)
+    assert session.meet(100), "it may be in the database"
+    assert not session.meet(106), "its neighbour was met, not it"
     assert may_be_known(session, 105)
     assert not may_be_known(session, 104)
-    assert (session.highest, session.session_id) == (105, 1)
+    assert (session.highest, session.session_id) == (106, 1)
 
 
 def test_the_highest_of_an_untouched_session_is_what_the_database_had() -> None:
