@@ -1,6 +1,7 @@
 """The command line as a program, with a state directory of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,11 @@ from pathlib import Path
 from stack import state
 from stack.process import Identity
 from stack.state import ROOT
+
+
+def _heed_interrupts() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C; the tests may have been started so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Command:
@@ -25,6 +31,7 @@ class Command:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 (no lock is taken in it)
         )
 
     def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
