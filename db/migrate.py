@@ -16,7 +16,7 @@ from db.migrations import FOLDER
 
 OWNER: Final = "daytrade_owner"
 """Owns every table; migrations act as this role."""
-ROLES: Final = (OWNER, "daytrade_transaction", "daytrade_trigger", "daytrade_audit")
+ROLES: Final = (OWNER, "daytrade_transaction", "daytrade_trigger", "daytrade_audit", "daytrade_web")
 
 _LOCK: Final = 0x4441595452414445
 """Key of the advisory lock that lets one migration at a time through."""

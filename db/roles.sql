@@ -4,7 +4,7 @@ DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['daytrade_owner', 'daytrade_transaction', 'daytrade_trigger', 'daytrade_audit'] LOOP
+    FOREACH role IN ARRAY ARRAY['daytrade_owner', 'daytrade_transaction', 'daytrade_trigger', 'daytrade_audit', 'daytrade_web'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role);
         END IF;
@@ -26,6 +26,12 @@ ALTER ROLE daytrade_trigger SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE daytrade_trigger SET lock_timeout = '15s';
 ALTER ROLE daytrade_trigger SET statement_timeout = '30s';
 ALTER ROLE daytrade_trigger SET client_connection_check_interval = '2s';
+
+-- The web client waits for nobody for long: it answers that the database is busy.
+ALTER ROLE daytrade_web SET idle_in_transaction_session_timeout = '10s';
+ALTER ROLE daytrade_web SET lock_timeout = '5s';
+ALTER ROLE daytrade_web SET statement_timeout = '20s';
+ALTER ROLE daytrade_web SET client_connection_check_interval = '2s';
 
 ALTER ROLE daytrade_audit SET default_transaction_read_only = on;
 ALTER ROLE daytrade_audit SET idle_in_transaction_session_timeout = '10min';

@@ -37,6 +37,10 @@ ALLOWED = {
     "daytrade_audit": dict.fromkeys(
         ("session", "command", "audit", "account", "holding", "trigger_order", "quote"), "SELECT"
     ),
+    "daytrade_web": {
+        **dict.fromkeys(("session", "audit", "account", "holding", "trigger_order", "quote"), "SELECT"),
+        "login": "SELECT INSERT UPDATE", "web_session": "SELECT INSERT UPDATE DELETE", "watch": "SELECT INSERT UPDATE DELETE",
+    },
 }  # fmt: skip
 """What each role may do with which table or function; everything else it may not."""
 
@@ -67,6 +71,11 @@ FORBIDDEN = [
     ("daytrade_trigger", "SELECT * FROM audit"),
     ("daytrade_trigger", "SELECT * FROM command"),
     ("daytrade_trigger", "INSERT INTO account SELECT * FROM account"),
+    ("daytrade_audit", "SELECT * FROM login"),
+    ("daytrade_transaction", "SELECT * FROM login"),
+    ("daytrade_web", "UPDATE account SET cash_cents = 0"),
+    ("daytrade_web", "SELECT * FROM command"),
+    ("daytrade_web", "DELETE FROM login"),
     ("daytrade_audit", "UPDATE account SET cash_cents = 0"),
     ("daytrade_audit", "BEGIN READ WRITE; INSERT INTO session (name) VALUES ('x')"),
 ]
