@@ -5,7 +5,7 @@ import sys
 import typer
 
 from core.errors import Unavailable
-from stack.cli import chaos, demo, grade, quality, quoteserver, replay, running, workloads
+from stack.cli import chaos, demo, grade, quality, quoteserver, replay, running, web, workloads
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -14,8 +14,10 @@ app = typer.Typer(
 )  # fmt: skip
 log_app = typer.Typer(help="Audit logs.", no_args_is_help=True)
 workload_app = typer.Typer(help="Workload files.", no_args_is_help=True)
+web_app = typer.Typer(help="The web client.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 app.add_typer(workload_app, name="workload")
+app.add_typer(web_app, name="web")
 
 app.command("demo")(demo.demo)
 app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
@@ -29,6 +31,7 @@ app.command("replay")(replay.replay)
 workload_app.command("generate")(workloads.generate)
 log_app.command("check")(grade.log_check)
 app.command("check")(grade.check)
+web_app.command("build")(web.build)
 app.command("chaos")(chaos.chaos)
 app.command(
     "quoteserver",
