@@ -142,5 +142,8 @@ VALKEY_RETRY_MS = 50
 QUOTE_STOP_MS = 5_000
 """At a clean stop, how long a process tries to record hits that it has already paid for."""
 
+MAX_METRICS_BYTES = 4 * 1024 * 1024
+"""Longest text of metrics that a reader takes from a tier."""
+
 MAX_VIOLATIONS_PER_CHECK = 20
 """Sentences that one check of the database returns; the first say what is wrong."""

@@ -59,8 +59,12 @@ class Settings(BaseSettings):
     trigger_poll_ms: int = Field(default=250, gt=0)
     """How often the trigger server looks at the cached prices."""
     log_level: str = "info"
+    metrics: Annotated[Address | None, NoDecode] = None
+    """Where this tier shows its metrics; nowhere unless set."""
+    metrics_targets: Annotated[dict[str, Address], NoDecode] = Field(default_factory=dict)
+    """Where all tiers show theirs, `name=HOST:PORT` comma-separated (web client)."""
 
-    @field_validator("listen", "quote_server", mode="before")
+    @field_validator("listen", "quote_server", "metrics", mode="before")
     @classmethod
     def _address(cls, value: object) -> object:
         return (Address.parse(value) if value else None) if isinstance(value, str) else value
@@ -70,6 +74,14 @@ class Settings(BaseSettings):
     def _addresses(cls, value: object) -> object:
         if isinstance(value, str):
             return [Address.parse(part) for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("metrics_targets", mode="before")
+    @classmethod
+    def _named_addresses(cls, value: object) -> object:
+        if isinstance(value, str):
+            pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+            return {name: Address.parse(address) for name, _, address in pairs}
         return value
 
     @property

@@ -13,6 +13,7 @@ from stack.postgres import SUPERUSER
 from stack.topology import QUOTE_CONTROL, QUOTE_SERVER, Shape, Surroundings, Tier
 
 TIER_PORT: Final = 7000
+METRICS_PORT: Final = 9000
 _QUOTE_PORT: Final = 4444
 _MOUNT: Final = Path("/run/secrets")
 DATABASE: Final = "daytrade"
@@ -31,6 +32,9 @@ def database_url(role: str) -> str:
 def tiers(shape: Shape) -> list[Tier]:
     """The topology with the containers' names as hosts."""
     addresses = {name: Address((name, TIER_PORT)) for name in topology.names(shape)}
+    for name in [*addresses]:
+        if (door := topology.metrics_door(name)) in addresses:
+            addresses[door] = Address((name, METRICS_PORT))
     addresses[QUOTE_SERVER] = Address((QUOTE_SERVER, _QUOTE_PORT))
     addresses[QUOTE_CONTROL] = Address((QUOTE_SERVER, _QUOTE_PORT + 1))
     around = Surroundings(

@@ -29,6 +29,8 @@ class Part(Struct, frozen=True):
     up: bool
     """Whether it accepted connections when last looked at."""
     restarts: int = 0
+    metrics: str | None = None
+    """HOST:PORT where it shows its metrics; None for a service, which shows none."""
 
 
 class State(Struct, frozen=True):

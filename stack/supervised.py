@@ -84,7 +84,8 @@ class Supervised:
     def part(self) -> Part:
         """What `status` shows of it."""
         identity = self._child.identity if self._child else None
-        return Part(self.tier.name, str(self.tier.address), identity, self.up, max(0, self.restarts))
+        metrics = str(self.tier.metrics) if self.tier.metrics else None
+        return Part(self.tier.name, str(self.tier.address), identity, self.up, max(0, self.restarts), metrics)
 
     def _accepts(self) -> bool:
         return ports.accepts(self.tier.address)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from core.settings import Address
 
@@ -61,6 +61,8 @@ class Tier(Struct, frozen=True):
     env: dict[str, str]
     needs: tuple[str, ...]
     """Tiers that are started, and stopped, before and after it."""
+    metrics: Address | None = None
+    """Where the others find its metrics."""
 
 
 def _numbered(kind: str, count: int) -> list[str]:
@@ -68,7 +70,12 @@ def _numbered(kind: str, count: int) -> list[str]:
 
 
 def names(shape: Shape, simulated: bool = True) -> list[str]:
-    """Everything that needs an address, in the order in which it is started."""
+    """Everything that needs an address: the tiers in the order in which they are started, then those of their metrics."""
+    doors = _doors(shape, simulated)
+    return [*doors, *(metrics_door(name) for name in doors if name != QUOTE_CONTROL)]
+
+
+def _doors(shape: Shape, simulated: bool) -> list[str]:
     return [
         *([QUOTE_SERVER, QUOTE_CONTROL] if simulated else []),
         *_numbered("transaction", shape.shards),
@@ -78,10 +85,21 @@ def names(shape: Shape, simulated: bool = True) -> list[str]:
     ]
 
 
+def metrics_door(tier: str) -> str:
+    """The name under which the address of a tier's metrics stands."""
+    return f"{tier}-metrics"
+
+
+def metrics_targets(shape: Shape, addresses: Mapping[str, Address], simulated: bool = True) -> str:
+    """What DAYTRADE_METRICS_TARGETS tells: `name=HOST:PORT` of every tier's metrics, comma-separated."""
+    doors = {name: addresses.get(metrics_door(name)) for name in _doors(shape, simulated)}
+    return ",".join(f"{name}={address}" for name, address in doors.items() if address is not None)
+
+
 def tiers(shape: Shape, addresses: Mapping[str, Address], around: Surroundings) -> list[Tier]:
     """All processes in the order in which they are started; `addresses` by `names`."""
     return [
-        _bound(tier, around)
+        _bound(tier, addresses[metrics_door(tier.name)], around)
         for tier in (
             *([] if around.quote_server else [_quote_server(shape, addresses)]),
             *_transaction_servers(shape, addresses, around),
@@ -106,10 +124,14 @@ def levels(all_tiers: list[Tier]) -> list[list[Tier]]:
     return groups
 
 
-def _bound(tier: Tier, around: Surroundings) -> Tier:
+def _bound(tier: Tier, metrics: Address, around: Surroundings) -> Tier:
     host, port = tier.address
-    env = {"DAYTRADE_NAME": tier.name, "DAYTRADE_LISTEN": f"{around.bind or host}:{port}"}
-    return Tier(tier.name, tier.package, tier.arguments, tier.address, env | tier.env, tier.needs)
+    env = {
+        "DAYTRADE_NAME": tier.name,
+        "DAYTRADE_LISTEN": f"{around.bind or host}:{port}",
+        "DAYTRADE_METRICS": f"{around.bind or metrics[0]}:{metrics[1]}",
+    }
+    return structs.replace(tier, env=env | tier.env, metrics=metrics)
 
 
 def _quote_server(shape: Shape, addresses: Mapping[str, Address]) -> Tier:

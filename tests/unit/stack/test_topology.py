@@ -59,6 +59,17 @@ def test_the_settings_understand_what_the_tiers_are_told(monkeypatch: pytest.Mon
             settings = Settings()
         assert settings.name == tier.name
         assert settings.listen == tier.address
+        assert settings.metrics == tier.metrics
+
+
+@given(SHAPES)
+def test_who_watches_is_told_where_every_tier_shows_its_metrics(shape: Shape) -> None:
+    tiers = plan(shape)
+    addresses = {name: Address(("127.0.0.1", 20_000 + at)) for at, name in enumerate(topology.names(shape))}
+    told = Settings(metrics_targets=topology.metrics_targets(shape, addresses)).metrics_targets  # type: ignore[arg-type]
+    assert told == {tier.name: tier.metrics for tier in tiers}
+    used = [address for tier in tiers for address in (tier.address, tier.metrics)]
+    assert len(set(used)) == len(used)
 
 
 def test_only_tiers_that_need_the_database_can_reach_it() -> None:
@@ -80,10 +91,16 @@ def test_the_smallest_system_word_for_word() -> None:
     [quotes, shard, trigger, web, balancer] = plan(shape)
     assert topology.names(shape) == [
         "quoteserver", "quoteserver-control", "transaction-0", "trigger-0", "webserver-0", "loadbalancer",
+        "quoteserver-metrics", "transaction-0-metrics", "trigger-0-metrics", "webserver-0-metrics",
+        "loadbalancer-metrics",
     ]  # fmt: skip
     arguments = "--delay fixed:5 --price hash --control-port 20001 --seed 9 --fault hang:0.1 --record /hits"
-    own = {"DAYTRADE_NAME": "quoteserver", "DAYTRADE_LISTEN": "127.0.0.1:20000"}
-    assert quotes == Tier("quoteserver", "quotecache.legacy", tuple(arguments.split()), at(0), own, ())
+    own = {
+        "DAYTRADE_NAME": "quoteserver",
+        "DAYTRADE_LISTEN": "127.0.0.1:20000",
+        "DAYTRADE_METRICS": "127.0.0.1:20006",
+    }
+    assert quotes == Tier("quoteserver", "quotecache.legacy", tuple(arguments.split()), at(0), own, (), at(6))
     prices = {
         "DAYTRADE_REDIS_URL": "redis://cache/0",
         "DAYTRADE_REDIS_PASSWORD_FILE": "/secret",
@@ -92,30 +109,34 @@ def test_the_smallest_system_word_for_word() -> None:
     own = prices | {
         "DAYTRADE_NAME": "transaction-0",
         "DAYTRADE_LISTEN": "127.0.0.1:20002",
+        "DAYTRADE_METRICS": "127.0.0.1:20007",
         "DAYTRADE_SHARD": "0",
         "DAYTRADE_SHARD_COUNT": "1",
         "DAYTRADE_DATABASE_URL": "postgresql://t@db/x",
         "DAYTRADE_LOG_DIR": "/logs",
     }
-    assert shard == Tier("transaction-0", "transaction", (), at(2), own, ("quoteserver",))
+    assert shard == Tier("transaction-0", "transaction", (), at(2), own, ("quoteserver",), at(7))
     own = prices | {
         "DAYTRADE_NAME": "trigger-0",
         "DAYTRADE_LISTEN": "127.0.0.1:20003",
+        "DAYTRADE_METRICS": "127.0.0.1:20008",
         "DAYTRADE_DATABASE_URL": "postgresql://g@db/x",
     }
-    assert trigger == Tier("trigger-0", "trigger", (), at(3), own, ("quoteserver",))
+    assert trigger == Tier("trigger-0", "trigger", (), at(3), own, ("quoteserver",), at(8))
     own = {
         "DAYTRADE_NAME": "webserver-0",
         "DAYTRADE_LISTEN": "127.0.0.1:20004",
+        "DAYTRADE_METRICS": "127.0.0.1:20009",
         "DAYTRADE_SHARDS": "127.0.0.1:20002",
     }
-    assert web == Tier("webserver-0", "webserver", (), at(4), own, ("transaction-0",))
+    assert web == Tier("webserver-0", "webserver", (), at(4), own, ("transaction-0",), at(9))
     own = {
         "DAYTRADE_NAME": "loadbalancer",
         "DAYTRADE_LISTEN": "127.0.0.1:20005",
+        "DAYTRADE_METRICS": "127.0.0.1:20010",
         "DAYTRADE_WEB_SERVERS": "127.0.0.1:20004",
     }
-    assert balancer == Tier("loadbalancer", "loadbalancer", (), at(5), own, ("webserver-0",))
+    assert balancer == Tier("loadbalancer", "loadbalancer", (), at(5), own, ("webserver-0",), at(10))
 
 
 def at(index: int) -> Address:
