@@ -1,0 +1,63 @@
+/** The last known price of each symbol. Live quotes, replies and lists all come here; the newest quote wins. */
+import { defineStore } from "pinia";
+import { reactive } from "vue";
+import { findSymbols, readQuote } from "@/api/reads";
+import type { SymbolPrice } from "@/api/types";
+import { cents, type Cents } from "@/lib/money";
+import { useSession } from "./session";
+
+export interface KnownPrice {
+  price: Cents;
+  quotedAt: number;
+  /** The price before this one, when we saw it change. */
+  before: Cents | null;
+}
+
+/** Symbols whose last price is looked up at the same time. */
+const MAX_LOOKUPS = 4;
+
+export const useQuotes = defineStore("quotes", () => {
+  const session = useSession();
+  const known = reactive(new Map<string, KnownPrice>());
+  const asked = new Set<string>();
+
+  function learn(symbol: string, price: string, quotedAt: number): void {
+    const old = known.get(symbol);
+    if (old !== undefined && old.quotedAt >= quotedAt) return;
+    const now = cents(price);
+    const before = old === undefined ? null : old.price === now ? old.before : old.price;
+    known.set(symbol, { price: now, quotedAt, before });
+  }
+
+  function learnAll(list: SymbolPrice[]): void {
+    for (const { symbol, price, quoted_at } of list) {
+      if (price !== null && quoted_at !== null) learn(symbol, price, quoted_at);
+    }
+  }
+
+  /** A price at most 60 s old; the server may have to buy it. Throws Problem. */
+  async function fresh(symbol: string): Promise<void> {
+    if (session.user === null) return;
+    const quote = await readQuote(session.user, symbol);
+    learn(quote.symbol, quote.price, quote.quoted_at);
+  }
+
+  /** Looks up the last recorded price of those we know none of; costs nothing. A symbol is asked for once. */
+  async function recall(symbols: string[]): Promise<void> {
+    const missing = symbols.filter((symbol) => !known.has(symbol) && !asked.has(symbol));
+    missing.forEach((symbol) => asked.add(symbol));
+    const next = async (): Promise<void> => {
+      for (let symbol = missing.pop(); symbol !== undefined; symbol = missing.pop()) {
+        learnAll((await findSymbols(symbol, 1)).symbols);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(MAX_LOOKUPS, missing.length) }, next));
+  }
+
+  function clear(): void {
+    known.clear();
+    asked.clear();
+  }
+
+  return { known, learn, learnAll, fresh, recall, clear };
+});
