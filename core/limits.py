@@ -110,6 +110,10 @@ does not fire: half of what a bigint holds, so that a reserve can always return.
 DATABASE_WAIT_MS = 5_000
 """A tier waits this long for a connection to the database before it says Unavailable."""
 
+MAX_COST_CENTS = MAX_CASH_CENTS
+"""What the shares of a holding cost is counted up to this, and no trade refused for the sake of that number. (The function that
+fires triggers is given one limit for both.)"""
+
 MAX_SHARES = 4 * 10**18
 """A COMMIT_BUY that would lift a holding over this is refused (BAD_AMOUNT), and a buy trigger does not fire; a bigint holds
 twice as much."""
@@ -147,3 +151,48 @@ MAX_METRICS_BYTES = 4 * 1024 * 1024
 
 MAX_VIOLATIONS_PER_CHECK = 20
 """Sentences that one check of the database returns; the first say what is wrong."""
+
+WEB_SESSIONS = 16
+"""Sessions over which the web client spreads the commands of all users. Never to be changed: a key would mean another request."""
+
+MAX_WEB_OUTSTANDING_LINES = 8_192
+"""Unanswered lines of one worker of the web client; over that it answers BUSY."""
+
+WEB_LINE_DEADLINE_MS = 25_000
+"""The web client waits so long for a reply before it answers BUSY: longer than any tier takes to say BUSY or QUOTE_UNAVAILABLE."""
+
+WEB_SESSION_IDLE_MS = 30 * 60_000
+"""A session of the web client ends this long after its last request."""
+
+WEB_SESSION_LIFE_MS = 12 * 3_600_000
+"""A session of the web client ends this long after the log-in, whatever happens."""
+
+WEB_SESSION_SEEN_MS = 60_000
+"""How often a session's lasting copy is told that its user is still there."""
+
+WEB_VALKEY_PAUSE_MS = 1_000
+"""After the cache did not answer the web client, it is not asked for this long."""
+
+WEB_VALKEY_TIMEOUT_MS = 500
+"""The web client waits this long for an answer of the cache."""
+
+WEB_DATABASE_CONNECTIONS = 8
+"""Connections to the database of one worker of the web client."""
+
+MAX_WEB_RATE = 1_000_000
+"""Highest rate limit of the web client that a setting may ask for."""
+
+MAX_WEB_BODY_BYTES = 64 * 1024
+"""Longest body of a request to the web client."""
+
+MIN_PASSWORD_CHARACTERS = 8
+"""Shortest password (NIST SP 800-63B; ASVS 5.0, 6.2.1)."""
+
+MAX_PASSWORD_CHARACTERS = 128
+"""Longest password: long sentences are welcome, megabytes to be hashed are not."""
+
+MAX_HASHES_AT_ONCE = 1
+"""Passwords that one worker of the web client hashes at the same time (19 MiB and 20 ms of a processor each)."""
+
+MAX_HASHES_WAITING = 100
+"""Passwords that wait to be hashed in one worker; over that a log-in is answered UNAVAILABLE."""

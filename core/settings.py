@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.limits import PENDING_LIFE_MS, QUOTE_LIFE_MS
+from core.limits import MAX_WEB_RATE, PENDING_LIFE_MS, QUOTE_LIFE_MS
 
 
 class Address(tuple[str, int]):
@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """The tier's name in the audit log and in its own log, for example `transaction-0`."""
     listen: Annotated[Address | None, NoDecode] = None
     """Where this tier accepts connections."""
+    balancer: Annotated[Address | None, NoDecode] = None
+    """The load balancer (web client)."""
     web_servers: Annotated[list[Address], NoDecode] = Field(default_factory=list)
     """All web servers, comma-separated (load balancer)."""
     shards: Annotated[list[Address], NoDecode] = Field(default_factory=list)
@@ -59,12 +61,25 @@ class Settings(BaseSettings):
     trigger_poll_ms: int = Field(default=250, gt=0)
     """How often the trigger server looks at the cached prices."""
     log_level: str = "info"
+    web_workers: int = Field(default=2, gt=0, le=64)
+    """Processes of the web client."""
+    web_secret_file: Path | None = None
+    """A 0600 file with the key of the web client's HMACs."""
+    web_user_rate: int = Field(default=50, gt=0, le=MAX_WEB_RATE)
+    """Requests a second that one user may send to the web client; for a moment five times as many."""
+    web_address_rate: int = Field(default=2_000, gt=0, le=MAX_WEB_RATE)
+    """The same for one network address."""
+    web_login_rate: int = Field(default=60, gt=0, le=MAX_WEB_RATE)
+    """Log-ins and registrations a minute from one network address."""
+    tls_cert: Path | None = None
+    """Certificate chain (PEM) of the web client, which then speaks HTTPS; with `tls_key`."""
+    tls_key: Path | None = None
     metrics: Annotated[Address | None, NoDecode] = None
     """Where this tier shows its metrics; nowhere unless set."""
     metrics_targets: Annotated[dict[str, Address], NoDecode] = Field(default_factory=dict)
     """Where all tiers show theirs, `name=HOST:PORT` comma-separated (web client)."""
 
-    @field_validator("listen", "quote_server", "metrics", mode="before")
+    @field_validator("listen", "balancer", "quote_server", "metrics", mode="before")
     @classmethod
     def _address(cls, value: object) -> object:
         return (Address.parse(value) if value else None) if isinstance(value, str) else value

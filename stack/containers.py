@@ -10,10 +10,11 @@ from core.settings import Address
 from db.migrate import ROLES, migrate
 from stack import secretfiles, topology
 from stack.postgres import SUPERUSER
-from stack.topology import QUOTE_CONTROL, QUOTE_SERVER, Shape, Surroundings, Tier
+from stack.topology import QUOTE_CONTROL, QUOTE_SERVER, WEB_CLIENT, Shape, Surroundings, Tier
 
 TIER_PORT: Final = 7000
 METRICS_PORT: Final = 9000
+WEB_PORT: Final = 8000
 _QUOTE_PORT: Final = 4444
 _MOUNT: Final = Path("/run/secrets")
 DATABASE: Final = "daytrade"
@@ -21,6 +22,7 @@ POSTGRES: Final = "postgres"
 VALKEY: Final = "valkey"
 MIGRATE: Final = "migrate"
 LOG_DIR: Final = Path("/audit")
+_WEB_KEY: Final = "web.secret"
 
 
 def database_url(role: str) -> str:
@@ -37,6 +39,8 @@ def tiers(shape: Shape) -> list[Tier]:
             addresses[door] = Address((name, METRICS_PORT))
     addresses[QUOTE_SERVER] = Address((QUOTE_SERVER, _QUOTE_PORT))
     addresses[QUOTE_CONTROL] = Address((QUOTE_SERVER, _QUOTE_PORT + 1))
+    if shape.web_client:
+        addresses[WEB_CLIENT] = Address((WEB_CLIENT, WEB_PORT))
     around = Surroundings(
         transaction_url=database_url("daytrade_transaction"),
         trigger_url=database_url("daytrade_trigger"),
@@ -44,6 +48,8 @@ def tiers(shape: Shape) -> list[Tier]:
         redis_password_file=_MOUNT / "valkey.password",
         log_dir=LOG_DIR,
         bind="0.0.0.0",
+        web_url=database_url("daytrade_web"),
+        web_secret_file=_MOUNT / _WEB_KEY,
     )
     return topology.tiers(shape, addresses, around)
 
@@ -55,6 +61,7 @@ def write_secrets(folder: Path) -> list[Path]:
         secretfiles.write_passfile(
             folder / f"{role}.pgpass", role, secretfiles.password(folder / f"{role}.password")
         )
+    secretfiles.password(folder / _WEB_KEY)
     cache = secretfiles.password(folder / "valkey.password")
     secretfiles.write(
         folder / "valkey.conf", f'requirepass {cache}\nsave ""\nappendonly no\nmaxmemory 256mb\n'

@@ -55,6 +55,8 @@ class State(Struct, frozen=True):
     redis_password_file: str | None
     log_dir: str
     """Where DUMPLOG writes."""
+    web: str | None = None
+    """URL of the web client's first page; None where there is no web client."""
 
     def part(self, name: str) -> Part:
         """Raises KeyError when no process has that name."""

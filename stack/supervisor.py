@@ -21,7 +21,7 @@ import msgspec
 
 from core import log
 from core.settings import Address
-from stack import logfile, ports, state, topology
+from stack import logfile, ports, secretfiles, state, topology
 from stack.embedded import Services
 from stack.errors import StackError
 from stack.process import Identity, Launch
@@ -32,10 +32,13 @@ from stack.topology import Shape, Surroundings, Tier
 
 BALANCER_PORT: Final = 7000
 """Where a lasting stack's load balancer listens when the port is free."""
+WEB_PORT: Final = 8000
+"""The same for its web client."""
 _TICK_SECONDS: Final = 0.05
 _TICKS_PER_TRIM: Final = 100
 _STALE_SECONDS: Final = 15.0
 _SERVICE_PAUSE_SECONDS: Final = 2.0
+_KNOWN_PORTS: Final = {topology.BALANCER: BALANCER_PORT, topology.WEB_CLIENT: WEB_PORT}
 _NOT_FOR_TIERS: Final = ("DATABASE_URL", "REDIS_URL")
 """Of our environment: they may hold passwords, and tiers have settings of their own."""
 
@@ -85,8 +88,8 @@ class Supervisor:
         _allow_many_connections()
         self._services.start()
         for name in topology.names(self._shape, simulated=self._external_quotes is None):
-            lasting_balancer = name == topology.BALANCER and not self._fresh
-            self._ports[name] = ports.reserve_first(BALANCER_PORT) if lasting_balancer else ports.reserve()
+            known = None if self._fresh else _KNOWN_PORTS.get(name)
+            self._ports[name] = ports.reserve_first(known) if known else ports.reserve()
         for group in topology.levels(topology.tiers(self._shape, self._addresses(), self._surroundings())):
             if self._stopping:
                 return
@@ -162,6 +165,8 @@ class Supervisor:
             redis_password_file=self._services.redis_password_file,
             log_dir=self._log_dir,
             quote_server=self._external_quotes,
+            web_url=self._services.url("daytrade_web"),
+            web_secret_file=self._web_secret() if self._shape.web_client else None,
         )
 
     @property
@@ -171,6 +176,19 @@ class Supervisor:
         folder = Path(named).absolute() if named else self.directory / "audit"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def _web_secret(self) -> Path:
+        """The key of the web client's HMACs, made on first use."""
+        file = self.directory / "services" / "web.secret"
+        secretfiles.password(file)
+        return file
+
+    def _web(self) -> str | None:
+        """Where a browser finds the web client."""
+        if not self._shape.web_client:
+            return None
+        scheme = "https" if self._environ.get("DAYTRADE_TLS_CERT") else "http"
+        return f"{scheme}://{self._addresses()[topology.WEB_CLIENT]}/"
 
     def _launch(self, tier: Tier) -> Launch:
         logs = self.directory / "logs"
@@ -197,6 +215,7 @@ class Supervisor:
             redis_url=self._services.redis_url,
             redis_password_file=str(password_file) if password_file else None,
             log_dir=str(self._log_dir),
+            web=self._web(),
         )
 
     def _say(self) -> None:

@@ -2,6 +2,7 @@
 
 loadbalancer -> webserver-0..m -> transaction-0..n -> Postgres, Valkey, quoteserver
                                   trigger-0..k     -> Postgres, Valkey, quoteserver
+webclient -> loadbalancer, Postgres, Valkey
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from msgspec import Struct, structs
 from core.settings import Address
 
 BALANCER: Final = "loadbalancer"
+WEB_CLIENT: Final = "webclient"
 QUOTE_SERVER: Final = "quoteserver"
 QUOTE_CONTROL: Final = "quoteserver-control"
 """Not a tier: the quote server's second door, where it tells its own count of hits."""
@@ -30,6 +32,8 @@ class Shape(Struct, frozen=True):
     fault: str = ""
     record: str = ""
     """File to which the simulated quote server appends each hit; none unless named."""
+    web_client: bool = False
+    """Whether there is a web client in front of the load balancer."""
 
 
 class Surroundings(Struct, frozen=True):
@@ -47,6 +51,10 @@ class Surroundings(Struct, frozen=True):
     """A quote server that runs already; None to simulate one."""
     bind: str | None = None
     """The address that every tier listens on; None for the host by which the others find it."""
+    web_url: str = ""
+    """libpq URL of the role daytrade_web."""
+    web_secret_file: Path | None = None
+    """The key of the web client's HMACs."""
 
 
 class Tier(Struct, frozen=True):
@@ -82,6 +90,7 @@ def _doors(shape: Shape, simulated: bool) -> list[str]:
         *_numbered("trigger", shape.trigger_servers),
         *_numbered("webserver", shape.web_servers),
         BALANCER,
+        *([WEB_CLIENT] if shape.web_client else []),
     ]
 
 
@@ -106,6 +115,7 @@ def tiers(shape: Shape, addresses: Mapping[str, Address], around: Surroundings) 
             *_trigger_servers(shape, addresses, around),
             *_web_servers(shape, addresses),
             _balancer(shape, addresses),
+            *([_web_client(shape, addresses, around)] if shape.web_client else []),
         )
     ]
 
@@ -182,15 +192,32 @@ def _balancer(shape: Shape, addresses: Mapping[str, Address]) -> Tier:
     return Tier(BALANCER, "loadbalancer", (), addresses[BALANCER], env, tuple(servers))
 
 
+def _web_client(shape: Shape, addresses: Mapping[str, Address], around: Surroundings) -> Tier:
+    assert around.web_secret_file is not None, "the web client was given no secret"
+    env = {
+        "DAYTRADE_BALANCER": str(addresses[BALANCER]),
+        "DAYTRADE_DATABASE_URL": around.web_url,
+        "DAYTRADE_LOG_DIR": str(around.log_dir),
+        "DAYTRADE_METRICS_TARGETS": metrics_targets(shape, addresses, around.quote_server is None),
+        "DAYTRADE_WEB_SECRET_FILE": str(around.web_secret_file),
+        **_cache(around),
+    }
+    return Tier(WEB_CLIENT, "webclient", (), addresses[WEB_CLIENT], env, (BALANCER,))
+
+
 def _simulated(around: Surroundings) -> tuple[str, ...]:
     return () if around.quote_server else (QUOTE_SERVER,)
 
 
 def _quotes(addresses: Mapping[str, Address], around: Surroundings) -> dict[str, str]:
-    env = {
-        "DAYTRADE_REDIS_URL": around.redis_url,
+    return {
         "DAYTRADE_QUOTE_SERVER": str(around.quote_server or addresses[QUOTE_SERVER]),
+        **_cache(around),
     }
+
+
+def _cache(around: Surroundings) -> dict[str, str]:
+    env = {"DAYTRADE_REDIS_URL": around.redis_url}
     if around.redis_password_file is not None:
         env["DAYTRADE_REDIS_PASSWORD_FILE"] = str(around.redis_password_file)
     return env

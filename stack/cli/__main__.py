@@ -5,7 +5,7 @@ import sys
 import typer
 
 from core.errors import Unavailable
-from stack.cli import chaos, demo, grade, quality, quoteserver, replay, running, web, workloads
+from stack.cli import chaos, demo, grade, quality, quoteserver, replay, running, supervisor, web, workloads
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("up")(running.up)
 app.command("down")(running.down)
 app.command("status")(running.status)
 app.command("secrets")(running.secrets)
+app.command("supervisor")(supervisor.supervisor)
 app.command("replay")(replay.replay)
 workload_app.command("generate")(workloads.generate)
 log_app.command("check")(grade.log_check)

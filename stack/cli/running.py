@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stack import launcher, state
+from stack import launcher, state, webbuild
+from stack.errors import StackError
 from stack.state import State
 from stack.supervisor import Supervisor
 from stack.topology import Shape
@@ -35,12 +36,25 @@ def up(
     fault: Fault = "",
 ) -> None:
     """Starts the stack and keeps it up: what dies is back within 2 s. Ctrl-C stops it."""
-    shape = Shape(shards=shards, web_servers=web_servers, delay=delay, price=price, seed=seed, fault=fault)
+    shape = Shape(
+        shards=shards, web_servers=web_servers, delay=delay, price=price, seed=seed, fault=fault,
+        web_client=True,
+    )  # fmt: skip
     directory = state.default_directory()
+    if state.read(directory) is None:  # else we are about to refuse, and its pages are in use
+        _build_pages()
     if detach:
         _show(launcher.start_detached(directory, shape))
     else:
         Supervisor(directory, shape, os.environ).run(on_ready=_show)
+
+
+def _build_pages() -> None:
+    """The web client's pages, if they can be built; the rest works without."""
+    try:
+        webbuild.build()
+    except StackError as error:
+        print(f"daytrade: going on without the pages. {error}", file=sys.stderr)
 
 
 def down() -> None:
@@ -78,6 +92,8 @@ def _show(now: State) -> None:
     console.print(
         f"clients: {now.balancer} (one command a line, for example `nc {now.balancer.replace(':', ' ')}`)"
     )
+    if now.web:
+        console.print(f"web client: {now.web}")
 
 
 def secrets() -> None:

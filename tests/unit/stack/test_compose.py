@@ -11,12 +11,12 @@ import yaml
 from stack import containers
 from stack.containers import MIGRATE, POSTGRES, VALKEY
 from stack.postgres import SETTINGS, SUPERUSER
-from stack.topology import BALANCER, Shape
+from stack.topology import BALANCER, WEB_CLIENT, Shape
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-TIERS = {tier.name: tier for tier in containers.tiers(Shape())}
+TIERS = {tier.name: tier for tier in containers.tiers(Shape(web_client=True))}
 _ONLY_EMBEDDED = {"listen_addresses"}
 
 
@@ -90,10 +90,12 @@ def test_containers_may_do_little(name: str) -> None:
     assert name == MIGRATE or service["healthcheck"]["test"]
 
 
-def test_only_the_balancer_is_reachable_and_only_from_this_machine() -> None:
+def test_only_the_two_front_doors_are_reachable_and_only_from_this_machine() -> None:
     open_ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    port = TIERS[BALANCER].address[1]
-    assert open_ports == {BALANCER: [f"127.0.0.1:{port}:{port}"]}
+    assert open_ports == {
+        name: [f"127.0.0.1:{TIERS[name].address[1]}:{TIERS[name].address[1]}"]
+        for name in (BALANCER, WEB_CLIENT)
+    }
 
 
 def test_the_image_holds_every_package_that_its_tiers_import() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.settings import Address, Settings
 from stack import topology
-from stack.topology import BALANCER, QUOTE_SERVER, Shape, Surroundings, Tier
+from stack.topology import BALANCER, QUOTE_SERVER, WEB_CLIENT, Shape, Surroundings, Tier
 
 AROUND = Surroundings(
     transaction_url="postgresql://t@db/x",
@@ -16,9 +16,15 @@ AROUND = Surroundings(
     redis_url="redis://cache/0",
     redis_password_file=Path("/secret"),
     log_dir=Path("/logs"),
+    web_url="postgresql://w@db/x",
+    web_secret_file=Path("/key"),
 )
 SHAPES = st.builds(
-    Shape, shards=st.integers(1, 9), web_servers=st.integers(1, 9), trigger_servers=st.integers(0, 3)
+    Shape,
+    shards=st.integers(1, 9),
+    web_servers=st.integers(1, 9),
+    trigger_servers=st.integers(0, 3),
+    web_client=st.booleans(),
 )
 
 
@@ -36,8 +42,12 @@ def test_every_tier_starts_after_what_it_needs_and_once(shape: Shape) -> None:
         for tier in group:
             assert seen.issuperset(tier.needs)
         seen.update(tier.name for tier in group)
-    assert len(seen) == len(tiers) == shape.shards + shape.web_servers + shape.trigger_servers + 2
-    assert topology.levels(tiers)[-1][0].name == BALANCER
+    assert (
+        len(seen)
+        == len(tiers)
+        == shape.shards + shape.web_servers + shape.trigger_servers + 2 + shape.web_client
+    )
+    assert topology.levels(tiers)[-1][0].name == (WEB_CLIENT if shape.web_client else BALANCER)
 
 
 @given(SHAPES)
@@ -51,7 +61,7 @@ def test_peers_are_told_as_addresses(shape: Shape) -> None:
 
 
 def test_the_settings_understand_what_the_tiers_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for tier in plan(Shape()):
+    for tier in plan(Shape(web_client=True)):
         with monkeypatch.context() as patch:
             for name, value in tier.env.items():
                 patch.setenv(name, value)
@@ -73,9 +83,12 @@ def test_who_watches_is_told_where_every_tier_shows_its_metrics(shape: Shape) ->
 
 
 def test_only_tiers_that_need_the_database_can_reach_it() -> None:
-    told = {tier.name: tier.env.get("DAYTRADE_DATABASE_URL") for tier in plan(Shape())}
-    assert {name for name, url in told.items() if url} == {"transaction-0", "transaction-1", "trigger-0"}
+    told = {tier.name: tier.env.get("DAYTRADE_DATABASE_URL") for tier in plan(Shape(web_client=True))}
+    assert {name for name, url in told.items() if url} == {
+        "transaction-0", "transaction-1", "trigger-0", WEB_CLIENT,
+    }  # fmt: skip
     assert told["trigger-0"] == AROUND.trigger_url
+    assert told[WEB_CLIENT] == AROUND.web_url
 
 
 def test_a_quote_server_that_runs_already_is_not_simulated() -> None:
@@ -137,6 +150,31 @@ def test_the_smallest_system_word_for_word() -> None:
         "DAYTRADE_WEB_SERVERS": "127.0.0.1:20004",
     }
     assert balancer == Tier("loadbalancer", "loadbalancer", (), at(5), own, ("webserver-0",), at(10))
+
+
+def test_the_web_client_word_for_word() -> None:
+    *_, web = plan(Shape(1, 1, 0, web_client=True))
+    shown = ("quoteserver", "transaction-0", "webserver-0", "loadbalancer", "webclient")
+    assert web.env == {
+        "DAYTRADE_NAME": "webclient",
+        "DAYTRADE_LISTEN": "127.0.0.1:20005",
+        "DAYTRADE_METRICS": "127.0.0.1:20010",
+        "DAYTRADE_BALANCER": "127.0.0.1:20004",
+        "DAYTRADE_DATABASE_URL": "postgresql://w@db/x",
+        "DAYTRADE_REDIS_URL": "redis://cache/0",
+        "DAYTRADE_REDIS_PASSWORD_FILE": "/secret",
+        "DAYTRADE_LOG_DIR": "/logs",
+        "DAYTRADE_WEB_SECRET_FILE": "/key",
+        "DAYTRADE_METRICS_TARGETS": ",".join(
+            f"{name}=127.0.0.1:{port}" for port, name in enumerate(shown, 20_006)
+        ),
+    }
+    assert (web.package, web.arguments, web.needs) == ("webclient", (), (BALANCER,))
+
+
+def test_a_web_client_without_a_secret_is_a_mistake_of_ours() -> None:
+    with pytest.raises(AssertionError, match="no secret"):
+        plan(Shape(web_client=True), Surroundings("a", "b", "c", None, Path("/l"), web_url="d"))
 
 
 def at(index: int) -> Address:
