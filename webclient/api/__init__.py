@@ -1,0 +1,1 @@
+"""The resources: one module a noun, each with a `blueprint` that webclient.app registers."""

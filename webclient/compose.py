@@ -1,0 +1,75 @@
+"""The composition root of a worker: connections are opened, parts made, and the application put around them."""
+
+from typing import TYPE_CHECKING, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core import serve
+from core.clock import Clock, SystemClock
+from core.limits import WEB_DATABASE_CONNECTIONS, WEB_VALKEY_TIMEOUT_MS
+from core.settings import Settings
+from webclient.accounts import Accounts
+from webclient.app import create_app
+from webclient.hashing import Hashing
+from webclient.parts import Parts
+from webclient.sessions import Rate, Sessions
+from webclient.store import open_pool
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_MIN_SECRET_BYTES: Final = 16
+_SECONDS_AT_ONCE: Final = 5
+"""Requests that may come at once, as seconds of the rate."""
+
+
+def compose(settings: Settings) -> "WSGIApplication":
+    """The application of this worker. Raises ValueError when a setting is missing, OSError when a file cannot be read."""
+    application = create_app(make_parts(settings, SystemClock()))
+    serve.calm_memory()
+    return application
+
+
+def make_parts(settings: Settings, clock: Clock) -> Parts:
+    """Everything that a request may need. Neither Postgres nor Valkey has to be there yet."""
+    pool = open_pool(settings.database_url, WEB_DATABASE_CONNECTIONS, settings.name)
+    valkey = connect(settings)
+    address, user = _rate(settings.web_address_rate), _rate(settings.web_user_rate)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        pool=pool,
+        valkey=valkey,
+        secret=_secret(settings),
+        sessions=Sessions(valkey, pool, clock, address, user),
+        accounts=Accounts(pool, clock),
+        hashing=Hashing(),
+    )
+
+
+def connect(settings: Settings) -> redis.Redis:
+    """Valkey, with short patience and without attempts of the library's own."""
+    patience = WEB_VALKEY_TIMEOUT_MS / 1000
+    return redis.Redis.from_url(
+        settings.redis_url,
+        password=settings.redis_password,
+        socket_timeout=patience,
+        socket_connect_timeout=patience,
+        retry=Retry(NoBackoff(), 1),
+        max_connections=64,
+    )
+
+
+def _rate(per_second: int) -> Rate:
+    return Rate(1_000_000 // per_second, per_second * _SECONDS_AT_ONCE)
+
+
+def _secret(settings: Settings) -> bytes:
+    if settings.web_secret_file is None:
+        raise ValueError("DAYTRADE_WEB_SECRET_FILE is not set")
+    secret = settings.web_secret_file.read_bytes().strip()
+    if len(secret) < _MIN_SECRET_BYTES:
+        raise ValueError(f"the file of DAYTRADE_WEB_SECRET_FILE holds less than {_MIN_SECRET_BYTES} bytes")
+    return secret

@@ -1,0 +1,103 @@
+"""The check before every request: how many, who, from where, and whether that person may do that (webclient.access).
+
+In this order: rate limits, log-in, origin of the request (CSRF), role and ownership, form of the path. So nobody learns from the
+answer whether something exists that is not theirs to see.
+"""
+
+import hmac
+from typing import Final
+
+from flask import Flask, current_app, g, request
+
+from core.errors import BAD_SYMBOL, BAD_USER, FORBIDDEN
+from core.ids import is_user, parse_symbol
+from webclient.access import (
+    ANYONE,
+    OWNER_OR_SUPERVISOR,
+    SUPERVISOR,
+    SUPERVISOR_ROLE,
+    TRADER,
+    TRADER_SELF,
+    Access,
+    Identity,
+    declared,
+)
+from webclient.parts import parts
+from webclient.problems import CSRF, RATE_LIMITED, UNAUTHENTICATED, Problem
+from webclient.sessions import csrf_token
+
+COOKIE: Final = "__Host-daytrade"
+CSRF_HEADER: Final = "X-CSRF-Token"
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_ITSELF: Final = frozenset({"same-origin", "none"})
+
+
+def install(app: Flask) -> None:
+    """Puts the guard before every request. Raises LookupError when a route says nothing about who may call it."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "openapi.spec" and declared(app.view_functions[rule.endpoint]) is None:
+            raise LookupError(f"{rule.rule} does not declare who may call it (webclient.access)")
+    app.before_request(_check)
+
+
+def _check() -> None:
+    """Raises Problem unless the request may go on."""
+    g.identity = None
+    if request.url_rule is None or not request.path.startswith("/api/"):
+        return
+    visit = parts().sessions.visit(request.cookies.get(COOKIE), request.remote_addr or "")
+    g.identity = visit.identity
+    if wait_us := max(visit.address_wait_us, visit.user_wait_us):
+        raise Problem(RATE_LIMITED, retry_after_s=-(-wait_us // 1_000_000))
+    view = declared(current_app.view_functions[request.endpoint or ""])
+    if view is None or request.method == "OPTIONS":
+        return
+    _check_origin(view, visit.identity)
+    _check_right(view, visit.identity)
+    _check_path()
+
+
+def _check_origin(view: Access, identity: Identity | None) -> None:
+    """Unsafe requests come from our own pages, or from programs, which send neither of the two headers."""
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None and site not in _ITSELF:
+        raise Problem(CSRF)
+    if origin is not None and origin.partition("://")[2] != request.host:
+        raise Problem(CSRF)
+    if view.who is ANYONE or identity is None:
+        return
+    given = request.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(given.encode(), csrf_token(parts().secret, identity).encode()):
+        raise Problem(CSRF, f"The header {CSRF_HEADER} is missing or not this session's.")
+
+
+def _check_right(view: Access, identity: Identity | None) -> None:
+    if view.who is ANYONE:
+        return
+    if identity is None:
+        raise Problem(UNAUTHENTICATED)
+    owner = (request.view_args or {}).get("user") == identity.user and identity.role == TRADER
+    supervisor = identity.role == SUPERVISOR_ROLE
+    if (
+        (view.who is TRADER_SELF and not owner)
+        or (view.who is OWNER_OR_SUPERVISOR and not (owner or supervisor))
+        or (view.who is SUPERVISOR and not supervisor)
+    ):
+        raise Problem(FORBIDDEN)
+
+
+def _check_path() -> None:
+    """Users and symbols in the path are well formed; a symbol gets its upper case."""
+    named = request.view_args
+    if not named:
+        return
+    if "user" in named and not is_user(named["user"]):
+        raise Problem(BAD_USER)
+    if "symbol" in named:
+        symbol = parse_symbol(named["symbol"])
+        if symbol is None:
+            raise Problem(BAD_SYMBOL)
+        named["symbol"] = symbol

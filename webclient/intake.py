@@ -1,0 +1,92 @@
+"""What comes in and goes out: JSON bodies and query parameters become validated Structs, answers become JSON.
+
+Anything that is not as declared is a BAD_REQUEST that names the field. The whole document is decoded before it is looked at, so
+it is bounded first: webclient.app caps bodies, and msgspec gives up on JSON that is nested too deeply.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from flask import Response, request
+
+from core.errors import BAD_REQUEST
+from webclient.problems import UNSUPPORTED_MEDIA_TYPE, Problem
+
+_KEY = re.compile(r'"?([!-~]{8,128})"?\Z')
+_PLACE = re.compile(r" - at `(key in )?\$(?:\.(?P<field>[A-Za-z_]+))?[^`]*`\Z")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
+_WHOLE: Final = "body"
+KEY_HEADER: Final = "Idempotency-Key"
+
+
+def body_decoder(kind: type) -> Callable[[], Any]:
+    """A function that gives the request's JSON body as that Struct, or raises Problem."""
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
+
+    def decode() -> Any:
+        if request.mimetype != "application/json":
+            raise Problem(UNSUPPORTED_MEDIA_TYPE)
+        try:
+            return decoder.decode(request.get_data(cache=False))
+        except msgspec.ValidationError as error:
+            raise _invalid(error) from error
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise Problem(BAD_REQUEST, "The body is not JSON in UTF-8.") from error
+
+    return decode
+
+
+def query_decoder(kind: type) -> Callable[[], dict[str, Any]]:
+    """A function that gives `{"query": that Struct}` from the query string, or raises Problem."""
+
+    def decode() -> dict[str, Any]:
+        given = request.args
+        if any(len(values) > 1 for values in given.listvalues()):
+            raise Problem(BAD_REQUEST, "A query parameter was given twice.")
+        try:
+            return {"query": msgspec.convert(given.to_dict(), kind, strict=False)}
+        except msgspec.ValidationError as error:
+            raise _invalid(error) from error
+
+    return decode
+
+
+def no_query() -> dict[str, Any]:
+    """For routes without query parameters: any is refused."""
+    if request.query_string:
+        raise Problem(BAD_REQUEST, "This address takes no query parameters.")
+    return {}
+
+
+def idempotency_key() -> str:
+    """The Idempotency-Key of the request, without the quotes that it may stand in. Raises Problem."""
+    match = _KEY.match(request.headers.get(KEY_HEADER, ""))
+    if match is None:
+        advice = (
+            "Send the header Idempotency-Key: 8 to 128 visible ASCII characters, new for every new action."
+        )
+        raise Problem(BAD_REQUEST, advice)
+    return match[1]
+
+
+def json_response(answer: Any, status: int) -> Response:
+    """The answer as JSON: bytes as they are, None as an empty response, anything else encoded."""
+    if answer is None:
+        return Response(status=status)
+    data = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
+    return Response(data, status, content_type="application/json")
+
+
+def _invalid(error: msgspec.ValidationError) -> Problem:
+    """`Expected ... - at `$.amount`` as a problem that names the field."""
+    text = str(error)
+    field = _WHOLE
+    for pattern in (_UNKNOWN, _MISSING, _PLACE):
+        if (match := pattern.search(text)) and match["field"]:
+            field = match["field"]
+            break
+    sentence = _PLACE.sub("", text).replace("`", "")
+    return Problem(BAD_REQUEST, f"{field}: {sentence}", errors={field: [sentence]})
