@@ -196,3 +196,18 @@ MAX_HASHES_AT_ONCE = 1
 
 MAX_HASHES_WAITING = 100
 """Passwords that wait to be hashed in one worker; over that a log-in is answered UNAVAILABLE."""
+
+MAX_HISTORY_PAGE = 200
+"""Entries on one page of the web client's history."""
+
+MAX_HISTORY_ROWS = 100_000
+"""Entries in one file of history that the web client sends, the newest."""
+
+MAX_WATCHED = 50
+"""Stocks on one watch list of the web client."""
+
+MAX_SYMBOLS_FOUND = 100
+"""Stocks that one search of the web client finds."""
+
+MAX_PRICES_SHOWN = 1_000
+"""Recorded prices of one stock that the web client tells at once."""

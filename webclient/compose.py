@@ -1,5 +1,6 @@
 """The composition root of a worker: connections are opened, parts made, and the application put around them."""
 
+import secrets
 from typing import TYPE_CHECKING, Final
 
 import redis
@@ -13,6 +14,7 @@ from core.settings import Settings
 from webclient.accounts import Accounts
 from webclient.app import create_app
 from webclient.hashing import Hashing
+from webclient.lines import Lines
 from webclient.parts import Parts
 from webclient.sessions import Rate, Sessions
 from webclient.store import open_pool
@@ -46,6 +48,7 @@ def make_parts(settings: Settings, clock: Clock) -> Parts:
         sessions=Sessions(valkey, pool, clock, address, user),
         accounts=Accounts(pool, clock),
         hashing=Hashing(),
+        lines=_lines(settings, clock),
     )
 
 
@@ -60,6 +63,12 @@ def connect(settings: Settings) -> redis.Redis:
         retry=Retry(NoBackoff(), 1),
         max_connections=64,
     )
+
+
+def _lines(settings: Settings, clock: Clock) -> Lines:
+    if settings.balancer is None:
+        raise ValueError("DAYTRADE_BALANCER is not set (HOST:PORT)")
+    return Lines(settings.balancer, secrets.token_bytes(8), clock)
 
 
 def _rate(per_second: int) -> Rate:

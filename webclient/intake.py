@@ -12,9 +12,9 @@ import msgspec
 from flask import Response, request
 
 from core.errors import BAD_REQUEST
+from webclient.keys import parse_key
 from webclient.problems import UNSUPPORTED_MEDIA_TYPE, Problem
 
-_KEY = re.compile(r'"?([!-~]{8,128})"?\Z')
 _PLACE = re.compile(r" - at `(key in )?\$(?:\.(?P<field>[A-Za-z_]+))?[^`]*`\Z")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
@@ -63,13 +63,13 @@ def no_query() -> dict[str, Any]:
 
 def idempotency_key() -> str:
     """The Idempotency-Key of the request, without the quotes that it may stand in. Raises Problem."""
-    match = _KEY.match(request.headers.get(KEY_HEADER, ""))
-    if match is None:
+    key = parse_key(request.headers.get(KEY_HEADER, ""))
+    if key is None:
         advice = (
             "Send the header Idempotency-Key: 8 to 128 visible ASCII characters, new for every new action."
         )
         raise Problem(BAD_REQUEST, advice)
-    return match[1]
+    return key
 
 
 def json_response(answer: Any, status: int) -> Response:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from webclient.accounts import Accounts
     from webclient.hashing import Hashing
+    from webclient.lines import Lines
     from webclient.sessions import Sessions
     from webclient.store import Pool
 
@@ -34,6 +35,8 @@ class Parts:
     sessions: "Sessions"
     accounts: "Accounts"
     hashing: "Hashing"
+    lines: "Lines"
+    """The way to the load balancer; resources take webclient.trade."""
 
 
 def parts() -> Parts:

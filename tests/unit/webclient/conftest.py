@@ -7,7 +7,7 @@ import pytest
 from apiflask import APIFlask
 
 from core.clock import SystemClock
-from core.settings import Settings
+from core.settings import Address, Settings
 from tests.conftest import Cache, Database
 from webclient.app import create_app
 from webclient.compose import make_parts
@@ -25,6 +25,7 @@ def web_settings(database: Database, redis_db: Cache, tmp_path: Path) -> Setting
         redis_url=redis_db.url,
         redis_password_file=redis_db.password_file,
         web_secret_file=secret,
+        balancer=Address.parse("127.0.0.1:9"),  # nobody listens there
     )
 
 
@@ -33,6 +34,7 @@ def web_parts(web_settings: Settings) -> Iterator[Parts]:
     """A worker's parts."""
     parts = make_parts(web_settings, SystemClock())
     yield parts
+    parts.lines.stop()
     parts.pool.close()
     parts.valkey.close()
 
