@@ -26,6 +26,7 @@ NOT_FOUND: Final = "NOT_FOUND"
 METHOD_NOT_ALLOWED: Final = "METHOD_NOT_ALLOWED"
 NAME_TAKEN: Final = "NAME_TAKEN"
 TOO_LARGE: Final = "TOO_LARGE"
+WATCHLIST_FULL: Final = "WATCHLIST_FULL"
 UNSUPPORTED_MEDIA_TYPE: Final = "UNSUPPORTED_MEDIA_TYPE"
 WEAK_PASSWORD: Final = "WEAK_PASSWORD"  # noqa: S105 (a code)
 RATE_LIMITED: Final = "RATE_LIMITED"
@@ -60,6 +61,7 @@ TABLE: Final[Mapping[str, Kind]] = MappingProxyType(
         errors.NO_AMOUNT_SET: Kind(409, "No amount set", "Set the trigger's amount first, then its price."),
         errors.NOT_SET: Kind(409, "No such trigger", "It has fired or was cancelled: look at your triggers."),
         NAME_TAKEN: Kind(409, "The name is taken", "Choose another user name."),
+        WATCHLIST_FULL: Kind(409, "The watch list is full", "Take a stock off the list first."),
         TOO_LARGE: Kind(413, "Too large", "Send at most 64 KiB."),
         UNSUPPORTED_MEDIA_TYPE: Kind(415, "Not JSON", "Send JSON, with Content-Type: application/json."),
         errors.REUSED_NUMBER: Kind(
