@@ -34,14 +34,15 @@ def up(
     price: Price = "walk",
     seed: Seed = None,
     fault: Fault = "",
+    web: Annotated[bool, typer.Option(help="With the web client.")] = True,
 ) -> None:
     """Starts the stack and keeps it up: what dies is back within 2 s. Ctrl-C stops it."""
     shape = Shape(
         shards=shards, web_servers=web_servers, delay=delay, price=price, seed=seed, fault=fault,
-        web_client=True,
+        web_client=web,
     )  # fmt: skip
     directory = state.default_directory()
-    if state.read(directory) is None:  # else we are about to refuse, and its pages are in use
+    if web and state.read(directory) is None:  # else we are about to refuse, and its pages are in use
         _build_pages()
     if detach:
         _show(launcher.start_detached(directory, shape))

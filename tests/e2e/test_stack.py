@@ -20,7 +20,7 @@ from tests.e2e.commandline import Command
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 _UP_SECONDS = 90.0
-_SMALL = ("--shards", "1", "--web-servers", "1", "--delay", "none")
+_SMALL = ("--shards", "1", "--web-servers", "1", "--delay", "none", "--no-web")
 
 
 @pytest.fixture
