@@ -211,3 +211,9 @@ MAX_SYMBOLS_FOUND = 100
 
 MAX_PRICES_SHOWN = 1_000
 """Recorded prices of one stock that the web client tells at once."""
+
+LOCKOUT_MEMORY_MS = 3_600_000
+"""Failed log-ins are remembered for this long after the last one."""
+
+MAX_LOCKOUT_MS = 15 * 60_000
+"""Longest wait after failed log-ins."""

@@ -15,6 +15,7 @@ from webclient.accounts import Accounts
 from webclient.app import create_app
 from webclient.hashing import Hashing
 from webclient.lines import Lines
+from webclient.lockout import Lockout
 from webclient.parts import Parts
 from webclient.sessions import Rate, Sessions
 from webclient.store import open_pool
@@ -38,16 +39,18 @@ def make_parts(settings: Settings, clock: Clock) -> Parts:
     """Everything that a request may need. Neither Postgres nor Valkey has to be there yet."""
     pool = open_pool(settings.database_url, WEB_DATABASE_CONNECTIONS, settings.name)
     valkey = connect(settings)
+    secret = _secret(settings)
     address, user = _rate(settings.web_address_rate), _rate(settings.web_user_rate)
     return Parts(
         settings=settings,
         clock=clock,
         pool=pool,
         valkey=valkey,
-        secret=_secret(settings),
+        secret=secret,
         sessions=Sessions(valkey, pool, clock, address, user),
         accounts=Accounts(pool, clock),
         hashing=Hashing(),
+        lockout=Lockout(valkey, secret, settings.web_login_rate),
         lines=_lines(settings, clock),
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from webclient.accounts import Accounts
     from webclient.hashing import Hashing
+    from webclient.lockout import Lockout
     from webclient.lines import Lines
     from webclient.sessions import Sessions
     from webclient.store import Pool
@@ -35,6 +36,7 @@ class Parts:
     sessions: "Sessions"
     accounts: "Accounts"
     hashing: "Hashing"
+    lockout: "Lockout"
     lines: "Lines"
     """The way to the load balancer; resources take webclient.trade."""
 

@@ -1,7 +1,9 @@
 """Registration, log-in, log-out, and the change of one's password."""
 
+from typing import Final
+
 from apiflask import APIBlueprint
-from flask import Response, g
+from flask import Response, g, request
 from msgspec import Struct
 
 from core.errors import FORBIDDEN
@@ -21,6 +23,11 @@ from webclient.schemas import Milliseconds, Password, Taken, UserName
 from webclient.sessions import csrf_token
 
 blueprint = APIBlueprint("session", __name__, url_prefix="/api", tag="Session")
+
+DEVICE_COOKIE: Final = "__Host-daytrade-device"
+_DEVICE_LIFE_S: Final = 365 * 86_400
+_WRONG: Final = "The user name or the password is not right."
+_WRONG_NOW: Final = "The current password is not right."
 
 
 class Credentials(Taken, frozen=True):
@@ -53,6 +60,7 @@ def register(body: Credentials) -> Response:
     """Become a trader, and be logged in."""
     if complaint := passwords.complaint(body.password, body.user):
         raise Problem(WEAK_PASSWORD, complaint, errors={"password": [complaint]})
+    parts().lockout.register(_address())
     password_hash = parts().hashing.hash(body.password)
     if not parts().accounts.register(body.user, password_hash):
         raise Problem(NAME_TAKEN)
@@ -63,10 +71,12 @@ def register(body: Credentials) -> Response:
 @access(ANYONE, body=Credentials, gives=Session, refuses=(UNAUTHENTICATED, LOCKED_OUT, UNAVAILABLE))
 def log_in(body: Credentials) -> Response:
     """Log in. The answer is the same whether the user is unknown, the password wrong, or the log-in disabled."""
+    attempt = parts().lockout.attempt(body.user, _address(), request.cookies.get(DEVICE_COOKIE))
     login = parts().accounts.find(body.user)
     right = parts().hashing.verify(login.password_hash if login else None, body.password)
     if login is None or not right or login.disabled:
-        raise Problem(UNAUTHENTICATED, "The user name or the password is not right.")
+        raise Problem(UNAUTHENTICATED, _WRONG)
+    parts().lockout.succeeded(attempt)
     password_hash = login.password_hash
     if passwords.is_outdated(password_hash):
         password_hash = parts().hashing.hash(body.password)
@@ -87,7 +97,7 @@ def log_out() -> Response:
     """Log out: the session ends here and everywhere."""
     parts().sessions.end(current())
     response = intake.json_response(None, 204)
-    response.set_cookie(COOKIE, "", max_age=0, path="/", secure=True, httponly=True, samesite="Strict")
+    _set_cookie(response, COOKIE, "", 0)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -99,10 +109,12 @@ def log_out() -> Response:
 def change_password(body: PasswordChange) -> Response:
     """Change one's password. All other sessions of the user end, and this one gets a new id."""
     identity = current()
+    attempt = parts().lockout.attempt_inside(identity.user, _address())
     login = parts().accounts.find(identity.user)
     right = parts().hashing.verify(login.password_hash if login else None, body.current_password)
     if login is None or not right:
-        raise Problem(FORBIDDEN, "The current password is not right.")
+        raise Problem(FORBIDDEN, _WRONG_NOW, errors={"current_password": [_WRONG_NOW]})
+    parts().lockout.succeeded(attempt)
     if complaint := passwords.complaint(body.new_password, identity.user):
         raise Problem(WEAK_PASSWORD, complaint, errors={"new_password": [complaint]})
     password_hash = parts().hashing.hash(body.new_password)
@@ -118,10 +130,21 @@ def _logged_in(user: str, role: str, password_hash: str, status: int) -> Respons
         parts().sessions.end(g.identity)
     identity = parts().sessions.start(user, role, password_hash)
     if identity is None:
-        raise Problem(UNAUTHENTICATED, "The user name or the password is not right.")
+        raise Problem(UNAUTHENTICATED, _WRONG)
     response = intake.json_response(None if status == 204 else _described(identity), status)
-    response.set_cookie(COOKIE, identity.token, path="/", secure=True, httponly=True, samesite="Strict")
+    _set_cookie(response, COOKIE, identity.token)
+    if not parts().lockout.is_device(user, request.cookies.get(DEVICE_COOKIE)):
+        _set_cookie(response, DEVICE_COOKIE, parts().lockout.new_device(user), _DEVICE_LIFE_S)
     return response
+
+
+def _set_cookie(response: Response, name: str, value: str, life_s: int | None = None) -> None:
+    """A cookie that no script and no other site gets at. Without a life it ends with the browser."""
+    response.set_cookie(name, value, life_s, path="/", secure=True, httponly=True, samesite="Strict")
+
+
+def _address() -> str:
+    return request.remote_addr or ""
 
 
 def _described(identity: Identity | None) -> Session:
