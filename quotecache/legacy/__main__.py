@@ -14,7 +14,6 @@ from core.clock import SystemClock
 from core.settings import Address, Settings
 from quotecache.legacy import changing
 from quotecache.legacy.faults import KINDS
-from quotecache.legacy.prices import parse_price
 from quotecache.legacy.record import Record
 from quotecache.legacy.server import LegacyServer
 
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
         clock = SystemClock()
         server = LegacyServer(
             changing.delay(options.delay, seed),
-            parse_price(options.price, seed),
+            changing.price(options.price, seed),
             changing.faults(options.fault, seed),
             clock,
             Record(options.record, clock),
@@ -58,7 +57,11 @@ def _parser() -> argparse.ArgumentParser:
         default="measured",
         help="none, measured, fixed:MS or file:F, a file that says so (default: measured)",
     )
-    add("--price", default="walk", help="walk, fixed:CENTS or file:F (default: walk)")
+    add(
+        "--price",
+        default="walk",
+        help="walk, fixed:CENTS or file:F, lines SYM,price,price,... (default: walk)",
+    )
     add("--seed", type=int, help="the same seed gives the same delays, prices and faults; else a random one")
     kinds = ", ".join(KINDS)
     add("--fault", default="", help=f"kind:rate,kind:rate with the kinds {kinds}, or file:F (default: none)")

@@ -1,6 +1,7 @@
-"""Profiles that change while the server runs: `--delay file:F` and `--fault file:F` follow what the file says now.
+"""Profiles that change while the server runs: `--delay`, `--fault` and `--price file:F` follow what the file says now.
 
-For whoever wants to see what a system does when the quote server turns slow, or fails for a while (`./daytrade chaos`).
+For whoever wants to see what a system does when the quote server turns slow, or fails for a while (`./daytrade chaos`), or when
+a price moves (tests/web). Such a file is replaced whole, by a rename.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from quotecache.legacy.delays import Delay, parse_delay
 from quotecache.legacy.faults import Faults
+from quotecache.legacy.prices import Last, Price, listed, parse_file, parse_price
 
 _FILE: Final = "file:"
 
@@ -23,6 +25,18 @@ def delay(text: str, seed: int) -> Delay:
 
     def now_said(symbol: str, k: int) -> int:
         return followed.now()(symbol, k)
+
+    return now_said
+
+
+def price(text: str, seed: int) -> Price:
+    """The price profile that `text` names, `file:F` included. Raises ValueError, and OSError for a file that is not there."""
+    if not text.startswith(_FILE):
+        return parse_price(text, seed)
+    followed = _Followed(Path(text.removeprefix(_FILE)), parse_file)
+
+    def now_said(symbol: str, k: int, last: Last | None) -> int:
+        return listed(followed.now(), symbol, k)
 
     return now_said
 

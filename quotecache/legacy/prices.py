@@ -1,9 +1,8 @@
-"""What a share costs at a hit: `walk`, `fixed:CENTS` or `file:F`."""
+"""What a share costs at a hit: `walk` or `fixed:CENTS`; what a file lists (`file:F` is quotecache.legacy.changing's)."""
 
 from collections.abc import Callable
 from itertools import pairwise
 from math import exp, log
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -46,38 +45,36 @@ _RESET_SHARE: Final = 0.002
 
 
 def parse_price(text: str, seed: int) -> Price:
-    """The price profile that `text` names. Raises ValueError for anything else, OSError for a file that cannot be read."""
+    """The price profile that `text` names. Raises ValueError for anything else."""
     kind, _, rest = text.partition(":")
     if text == "walk":
         return lambda symbol, k, last: _walk(seed, symbol, k, last)
     if kind == "fixed" and rest.isdecimal() and is_amount(int(rest)):
         fixed_cents = int(rest)
         return lambda symbol, k, last: fixed_cents
-    if kind == "file" and rest:
-        listed = parse_file(Path(rest).read_text("ascii"))
-        return lambda symbol, k, last: _listed(listed, symbol, k)
     raise ValueError(f"price {text!r} is not walk, fixed:CENTS or file:F")
 
 
 def parse_file(text: str) -> dict[str, list[int]]:
     """Cents by symbol from lines `SYM,price,price,...`; blank lines are skipped. Raises ValueError with the line."""
-    listed: dict[str, list[int]] = {}
+    found: dict[str, list[int]] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         name, *prices = (field.strip() for field in line.split(","))
         symbol = parse_symbol(name)
         cents = [parse_decimal(price) or 0 for price in prices]
-        if symbol is None or symbol in listed or not cents or not all(map(is_amount, cents)):
+        if symbol is None or symbol in found or not cents or not all(map(is_amount, cents)):
             raise ValueError(
                 f"line {number} of the price file is not SYM,price,price,... of a new symbol: {line}"
             )
-        listed[symbol] = cents
-    return listed
+        found[symbol] = cents
+    return found
 
 
-def _listed(listed: dict[str, list[int]], symbol: str, k: int) -> int:
-    cents = listed.get(symbol, [UNNAMED_CENTS])
+def listed(prices: dict[str, list[int]], symbol: str, k: int) -> int:
+    """Cents of a symbol's k-th hit by that list; its last price goes on."""
+    cents = prices.get(symbol, [UNNAMED_CENTS])
     return cents[min(k, len(cents)) - 1]
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from core.clock import Clock
 from core.framing import strip_line
@@ -43,6 +43,19 @@ class _Symbol(Struct):
     last_cents: int = 0
     last_ms: int = 0
     """When the last hit was, monotonic."""
+
+
+class Totals(Struct, frozen=True):
+    """What a server has counted since its start."""
+
+    hits: int
+    requests: int
+    bad_requests: int
+    abandoned: int
+    faults: dict[str, int]
+    """By kind."""
+    open: int
+    """Connections at this moment."""
 
 
 class LegacyServer:
@@ -111,16 +124,20 @@ class LegacyServer:
 
     def counts(self) -> dict[str, object]:
         """What the control port says."""
-        hits = {symbol: memory.hits for symbol, memory in self._symbols.items() if memory.hits}
-        return {
-            "hits": sum(hits.values()),
-            "by_symbol": hits,
-            "requests": sum(memory.requests for memory in self._symbols.values()),
-            "bad_requests": self._bad_requests,
-            "abandoned": self._abandoned,
-            "faults": dict(self._met),
-            "open": self.open,
-        }
+        by_symbol = {symbol: memory.hits for symbol, memory in self._symbols.items() if memory.hits}
+        return {**structs.asdict(self.totals()), "by_symbol": by_symbol}
+
+    def totals(self) -> Totals:
+        """The counts without the symbols. Another thread may ask."""
+        memories = list(self._symbols.values())
+        return Totals(
+            hits=sum(memory.hits for memory in memories),
+            requests=sum(memory.requests for memory in memories),
+            bad_requests=self._bad_requests,
+            abandoned=self._abandoned,
+            faults=dict(self._met),
+            open=self.open,
+        )
 
 
 class _Conversation(asyncio.Protocol):

@@ -29,9 +29,20 @@ def test_faults_follow_their_file_and_draw_as_ever(tmp_path: Path) -> None:
     assert "refuse" in drawn
 
 
+def test_a_price_follows_its_file(tmp_path: Path) -> None:
+    path, new = tmp_path / "prices", tmp_path / "prices.new"
+    path.write_text("ABC,1.00,2.00\n")
+    price = changing.price(f"file:{path}", seed=1)
+    assert [price("ABC", 1, None), price("ABC", 2, None), price("XYZ", 1, None)] == [100, 200, 1000]
+    new.write_text("ABC,7.50\n")
+    new.rename(path)
+    assert price("ABC", 3, None) == 750
+
+
 def test_without_a_file_they_are_what_they_were() -> None:
     assert changing.delay("fixed:7", 1)("A", 1) == 7
     assert changing.faults("hang:1", 1).draw("A", 1) == "hang"
+    assert changing.price("fixed:321", 1)("A", 1, None) == 321
 
 
 def test_a_file_that_is_not_there_or_makes_no_sense(tmp_path: Path) -> None:
@@ -40,3 +51,5 @@ def test_a_file_that_is_not_there_or_makes_no_sense(tmp_path: Path) -> None:
     (tmp_path / "odd").write_text("sometimes")
     with pytest.raises(ValueError, match="sometimes"):
         changing.faults(f"file:{tmp_path}/odd", 1)
+    with pytest.raises(ValueError, match="line 1 of the price file"):
+        changing.price(f"file:{tmp_path}/odd", 1)

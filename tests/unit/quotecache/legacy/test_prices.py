@@ -2,12 +2,11 @@
 
 from itertools import pairwise
 from math import log
-from pathlib import Path
 from statistics import fmean, median, quantiles
 
 import pytest
 
-from quotecache.legacy.prices import Last, parse_file, parse_price
+from quotecache.legacy.prices import Last, listed, parse_file, parse_price
 from tests.unit.quotecache.market import symbols
 
 PAIRS = 14_700
@@ -78,13 +77,11 @@ def test_fixed_prices() -> None:
     assert parse_price("fixed:1234", 1)("ABC", 7, Last(5, 0)) == 1234
 
 
-def test_a_file_lists_prices_hit_by_hit(tmp_path: Path) -> None:
-    file = tmp_path / "prices"
-    file.write_text("ABC,1.00,2.5,3\n\nxyz, 7.77\n")
-    price = parse_price(f"file:{file}", 1)
-    assert [price("ABC", k, None) for k in range(1, 6)] == [100, 250, 300, 300, 300]
-    assert [price("XYZ", k, None) for k in (1, 2)] == [777, 777]
-    assert price("QQQ", 3, None) == 1000
+def test_a_file_lists_prices_hit_by_hit() -> None:
+    prices = parse_file("ABC,1.00,2.5,3\n\nxyz, 7.77\n")
+    assert [listed(prices, "ABC", k) for k in (1, 2, 3, 4, 99)] == [100, 250, 300, 300, 300]
+    assert listed(prices, "XYZ", 1) == 777
+    assert listed(prices, "ZZZ", 5) == 1000
 
 
 @pytest.mark.parametrize(
