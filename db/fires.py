@@ -1,4 +1,4 @@
-"""Armed triggers in the database, and the transaction that fires them (db/queries/fires.sql, migrations 0002 and 0004).
+"""Armed triggers in the database, and the transaction that fires them (db/queries/fires.sql, migrations 0002 and 0006).
 
 Every function is one statement on a connection in autocommit mode, so nothing here holds a lock while it waits for this
 process: one that stops or dies in the middle leaves a fire done or not begun.

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from core import commands, errors
-from core.limits import HISTORY_LENGTH
+from core.limits import HISTORY_LENGTH, MAX_COST_CENTS
 from transaction.listing import Listing
 from transaction.pendings import Pendings
 
@@ -35,10 +35,12 @@ _COUNT_STRIDE: Final = 32
 
 
 class Holding(Struct, gc=False):
-    """Shares of one symbol: free ones, and those that pending sells and an armed sell trigger reserve."""
+    """Shares of one symbol: free ones, those that pending sells and an armed sell trigger reserve, and what all of them cost."""
 
     free: int = 0
     reserved: int = 0
+    cost_cents: int = 0
+    """0 if and only if there is no share: a sale takes its part of it rounded down, so the last share takes the rest."""
 
 
 class TriggerOrder(Struct, frozen=True, gc=False):
@@ -197,6 +199,18 @@ class Account:
         if self.shown is not None:
             self.shown.holdings.stale.add(symbol)
 
+    def buy_shares(self, symbol: str, shares: int, cents: int) -> None:
+        """Free shares arrive, and what was paid for them (cents) adds to what the holding cost, up to MAX_COST_CENTS."""
+        self.move_shares(symbol, shares, 0)
+        holding = self.holdings[symbol]
+        holding.cost_cents = min(holding.cost_cents + cents, MAX_COST_CENTS)
+
+    def sell_shares(self, symbol: str, shares: int) -> None:
+        """Reserved shares leave, and with them their part of what all shares of the symbol cost, rounded down to a cent."""
+        holding = self.holdings[symbol]
+        holding.cost_cents -= holding.cost_cents * shares // (holding.free + holding.reserved)
+        self.move_shares(symbol, 0, -shares)
+
     def move_cash(self, cash: int, reserved: int) -> None:
         """Adds to cash and to reserved cash (cents); either may be negative, no result may."""
         self.cash_cents += cash
@@ -216,7 +230,7 @@ class Account:
             self.shown.triggers.stale.add(key)
 
     def check(self) -> None:
-        """Asserts that what is reserved is what pendings and triggers hold (invariants.md, 2)."""
+        """Asserts that what is reserved is what pendings and triggers hold (invariants.md, 2), and no shares no cost."""
         held = sum(pending.value_cents for pending in self.buys.items)
         held += sum(order.amount_cents for (_, side), order in self.triggers.items() if side == BUY_SIDE)
         assert held == self.reserved_cents, f"{self.user}: {self.reserved_cents} reserved, {held} held"
@@ -230,6 +244,9 @@ class Account:
         for symbol in reserved | shares:
             has, holds = reserved.get(symbol, 0), shares.get(symbol, 0)
             assert has == holds, f"{self.user}: {symbol} {has} reserved, {holds} held"
+        for symbol, holding in self.holdings.items():
+            has_shares = holding.free or holding.reserved
+            assert has_shares or not holding.cost_cents, f"{self.user}: {symbol} cost {holding.cost_cents}"
 
     def has_pending_before(self, time_ms: int) -> bool:
         """Whether a pending is older than that. The first is the oldest: an account's timestamps never decrease."""

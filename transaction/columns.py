@@ -94,6 +94,7 @@ def holding_columns(accounts: Iterable[Account]) -> dict[str, Column]:
         "holding_symbol": text_column([symbol for _, symbol, _ in rows]),
         "holding_free": number_column([holding.free for _, _, holding in rows]),
         "holding_reserved": number_column([holding.reserved for _, _, holding in rows]),
+        "holding_cost": number_column([holding.cost_cents for _, _, holding in rows]),
     }
 
 
@@ -132,6 +133,7 @@ _ROW_COLUMNS: Final[dict[str, Callable[[Sequence[Any]], Column]]] = {
     "row_added": number_column,
     "row_removed": number_column,
     "row_error": text_column,
+    "row_shares": number_column,
     "row_body": text_column,
     "row_reply": text_column,
 }

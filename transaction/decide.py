@@ -36,6 +36,8 @@ class AuditRow(Struct, frozen=True, gc=False):
     added_cents: int = 0
     removed_cents: int = 0
     error: str = ""
+    shares: int = 0
+    """That an expiry gave up (buy) or returned (sell)."""
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -82,6 +84,7 @@ def _expiry(account: Account, command: str, pending: Pending, now_ms: int, added
         command=c.CODES[command],
         symbol=pending.symbol,
         added_cents=added_cents,
+        shares=pending.shares,
     )
 
 

@@ -179,7 +179,7 @@ def _commit_buy(account: Account, context: Context) -> Effect | Refused:
         return Refused(errors.BAD_AMOUNT, f"the account cannot hold so many shares of {pending.symbol}")
     buys.take()
     account.move_cash(0, -pending.value_cents)
-    account.move_shares(pending.symbol, pending.shares, 0)
+    account.buy_shares(pending.symbol, pending.shares, pending.value_cents)
     return Effect(f"{_trade(pending, 'cost')},{_cash(account)}")
 
 
@@ -201,7 +201,7 @@ def _commit_sell(account: Account, context: Context) -> Effect | Refused:
     if not _has_room(account, pending.value_cents):
         return _NO_ROOM
     sells.take()
-    account.move_shares(pending.symbol, 0, -pending.shares)
+    account.sell_shares(pending.symbol, pending.shares)
     account.move_cash(pending.value_cents, 0)
     return Effect(f"{_trade(pending, 'proceeds')},{_cash(account)}", added_cents=pending.value_cents)
 

@@ -146,7 +146,7 @@ class Store:
         return broken
 
 
-_holdings = msgspec.json.Decoder(list[tuple[str, int, int]])
+_holdings = msgspec.json.Decoder(list[tuple[str, int, int, int]])
 _triggers = msgspec.json.Decoder(list[tuple[str, int, int, int | None, int, int, int, int | None]])
 
 
@@ -166,7 +166,8 @@ def _account(row: tuple[Any, ...]) -> Account:
     account.history = decode_history(row[9])
     if row[10]:
         account.holdings = {
-            intern(symbol): Holding(free, reserved) for symbol, free, reserved in _holdings.decode(row[10])
+            intern(symbol): Holding(free, reserved, cost)
+            for symbol, free, reserved, cost in _holdings.decode(row[10])
         }
     if row[11]:
         account.triggers = {

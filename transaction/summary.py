@@ -63,7 +63,8 @@ def _holding(account: Account, symbol: str) -> str:
     holding = account.holdings[symbol]
     if not (holding.free or holding.reserved):
         return ""
-    return f'"{symbol}":{{"shares":{holding.free},"reserved":{holding.reserved}}}'
+    cost = format_cents(holding.cost_cents)
+    return f'"{symbol}":{{"shares":{holding.free},"reserved":{holding.reserved},"cost":"{cost}"}}'
 
 
 def _trigger_head(key: TriggerKey) -> str:

@@ -47,7 +47,7 @@ WHERE greatest(%(now_ms)s, a.timestamp_ms) - q.quote_time_ms <= %(life_ms)s
 LIMIT %(most)s;
 
 -- name: fire
--- Fires what of the candidates is still to be fired (migrations 0002 and 0004): one transaction, one round trip.
+-- Fires what of the candidates is still to be fired (migrations 0002 and 0006): one transaction, one round trip.
 SELECT fire_triggers(
     %(users)b::text[], %(symbols)b::text[], %(sides)b::smallint[], %(prices)b::bigint[], %(quote_times)b::bigint[],
     %(now_ms)s, %(life_ms)s, %(max_cash)s, %(max_shares)s, %(server)s, %(wait)s

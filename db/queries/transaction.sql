@@ -51,22 +51,25 @@ entry AS MATERIALIZED (
             unnest(%(row_added)s::bigint[]) AS added,
             unnest(%(row_removed)s::bigint[]) AS removed,
             unnest(string_to_array(%(row_error)s::text, E'\x1f', '')) AS error,
+            unnest(%(row_shares)s::bigint[]) AS shares,
             unnest(string_to_array(%(row_body)s::text, E'\x1f', '')) AS body,
             unnest(string_to_array(%(row_reply)s::text, E'\x1f', '')) AS reply
     ) AS x
     WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
 ),
 holdings AS (
-    INSERT INTO holding (username, symbol, shares, reserved_shares)
+    INSERT INTO holding (username, symbol, shares, reserved_shares, cost_cents)
     SELECT x.* FROM (
         SELECT
             unnest(string_to_array(%(holding_user)s::text, E'\x1f')) AS username,
             unnest(string_to_array(%(holding_symbol)s::text, E'\x1f')) AS symbol,
             unnest(%(holding_free)s::bigint[]) AS free,
-            unnest(%(holding_reserved)s::bigint[]) AS reserved
+            unnest(%(holding_reserved)s::bigint[]) AS reserved,
+            unnest(%(holding_cost)s::bigint[]) AS cost
     ) AS x
     WHERE (x.username = ANY (ARRAY(SELECT username FROM conflict))) IS NOT TRUE
-    ON CONFLICT (username, symbol) DO UPDATE SET shares = excluded.shares, reserved_shares = excluded.reserved_shares
+    ON CONFLICT (username, symbol) DO UPDATE SET
+        shares = excluded.shares, reserved_shares = excluded.reserved_shares, cost_cents = excluded.cost_cents
 ),
 orders AS MATERIALIZED (
     SELECT * FROM (
@@ -108,9 +111,9 @@ commands AS (
 ),
 events AS (
     INSERT INTO audit (timestamp_ms, username, seq, kind, session_id, number, server, command, symbol, filename,
-                       funds_cents, price_cents, added_cents, removed_cents, error)
+                       funds_cents, price_cents, added_cents, removed_cents, error, shares)
     SELECT timestamp_ms, username, seq, kind, session_id, number, %(server)s::text, command, symbol, filename,
-           funds, price, nullif(added, 0), nullif(removed, 0), error
+           funds, price, nullif(added, 0), nullif(removed, 0), error, nullif(shares, 0)
     FROM entry
 )
 SELECT username FROM conflict;
@@ -118,7 +121,7 @@ SELECT username FROM conflict;
 -- name: load_accounts
 -- Accounts with their holdings and trigger orders as JSON arrays, all of one snapshot.
 SELECT username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys, sells, expired, history,
-       (SELECT json_agg(json_build_array(symbol, shares, reserved_shares))::text
+       (SELECT json_agg(json_build_array(symbol, shares, reserved_shares, cost_cents))::text
         FROM holding AS h WHERE h.username = a.username) AS holdings,
        (SELECT json_agg(json_build_array(symbol, side, amount_cents, price_cents, shares, session_id, number, armed_ms))::text
         FROM trigger_order AS t WHERE t.username = a.username) AS triggers

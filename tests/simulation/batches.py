@@ -25,8 +25,8 @@ class StoredAccount(Struct):
     sells: str
     expired: int
     history: bytes
-    holdings: dict[str, tuple[int, int]] = {}
-    """Symbol -> free and reserved shares."""
+    holdings: dict[str, tuple[int, int, int]] = {}
+    """Symbol -> free and reserved shares, and what they cost (cents)."""
     orders: dict[tuple[str, int], "StoredOrder"] = {}
     """(symbol, side) -> trigger order."""
 
@@ -65,6 +65,7 @@ class StoredRow(NamedTuple):
     added_cents: int
     removed_cents: int
     error: str
+    shares: int = 0
     body: str = ""
     reply: str | None = None
 
@@ -76,7 +77,8 @@ class Written(NamedTuple):
     """As they shall be, but with the version that they were read with."""
     strangers: list[str]
     """Users who had no account when they were decided."""
-    holdings: list[tuple[str, str, int, int]]
+    holdings: list[tuple[str, str, int, int, int]]
+    """User, symbol, free and reserved shares, cost."""
     orders: list[tuple[str, str, int, StoredOrder | None]]
     """User, symbol, side, and the order; None: to be deleted."""
     rows: list[StoredRow]
@@ -100,8 +102,8 @@ def decode(columns: dict[str, Column]) -> Written:
     rows = table(
         ("row_timestamp", int), ("row_user", _same), ("row_seq", int), ("row_kind", int), ("row_session", int),
         ("row_number", int), ("row_command", int), ("row_symbol", _same), ("row_filename", _same), ("row_funds", _same),
-        ("row_price", _same), ("row_added", int), ("row_removed", int), ("row_error", _same), ("row_body", _same),
-        ("row_reply", _maybe_text),
+        ("row_price", _same), ("row_added", int), ("row_removed", int), ("row_error", _same), ("row_shares", int),
+        ("row_body", _same), ("row_reply", _maybe_text),
     )  # fmt: skip
     accounts = table(
         ("account_user", _same), ("account_version", int), ("account_cash", int), ("account_reserved", int),
@@ -114,8 +116,9 @@ def decode(columns: dict[str, Column]) -> Written:
         ("trigger_armed", _same),
     )  # fmt: skip
     holdings = table(
-        ("holding_user", _same), ("holding_symbol", _same), ("holding_free", int), ("holding_reserved", int)
-    )
+        ("holding_user", _same), ("holding_symbol", _same), ("holding_free", int), ("holding_reserved", int),
+        ("holding_cost", int),
+    )  # fmt: skip
     return Written(
         [StoredAccount(*row) for row in accounts],
         parts(columns["stranger_user"]),
@@ -148,7 +151,7 @@ def parts(column: Column) -> list[Any]:
 
 def as_account(stored: StoredAccount) -> Account:
     """What `Store.load` makes of the rows of one account."""
-    holdings = [[symbol, free, reserved] for symbol, (free, reserved) in stored.holdings.items()]
+    holdings = [[symbol, *held] for symbol, held in stored.holdings.items()]
     orders = [[symbol, side, *order] for (symbol, side), order in stored.orders.items()]
     return _account(
         (

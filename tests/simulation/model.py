@@ -14,6 +14,7 @@ from core.money import format_cents
 from grader import oracle
 from grader.oracle import BUYING, SELLING
 from tests.simulation.batches import StoredAccount, StoredRow
+from tests.simulation.costs import Costs
 from tests.simulation.tables import COMMAND, EXPIRY, FIRE
 from tests.simulation.world import Broken
 
@@ -27,6 +28,7 @@ class Model:
     def __init__(self, user: str, pending_life_ms: int) -> None:
         self.user = user
         self.account = oracle.Account()
+        self._costs = Costs()
         self._life_ms = pending_life_ms
         self._seq = 0
         self._time_ms = 0
@@ -67,8 +69,18 @@ class Model:
             self._fail(row, f"ended with {code or 'OK'} and must with {outcome.code or 'OK'}")
         if _moves(row) != outcome.moves:
             self._fail(row, f"moved {_moves(row)} and must {outcome.moves}")
+        if row.shares:
+            self._fail(row, f"tells of {row.shares} shares")
+        if outcome.taken is not None:
+            self._settle(asked.name, outcome.taken)
         if row.reply is not None:
             self._reply(row, outcome, price)
+
+    def _settle(self, command: str, taken: oracle.Pending) -> None:
+        if command == c.COMMIT_BUY:
+            self._costs.buy(taken.symbol, taken.shares, taken.price_cents)
+        elif command == c.COMMIT_SELL:
+            self._costs.sell(taken.symbol, taken.shares)
 
     def _reply(self, row: StoredRow, outcome: oracle.Outcome, price: int | None) -> None:
         assert row.reply is not None
@@ -109,8 +121,8 @@ class Model:
         side = BUYING if NAMES[row.command] == c.CANCEL_BUY else SELLING
         for due_side, pending in oracle.due(self.account, row.timestamp_ms, self._life_ms):
             if (due_side, pending.number) == (side, row.number):
-                if oracle.expire(self.account, side, pending) != _moves(row):
-                    self._fail(row, f"expired and moved {_moves(row)}")
+                if (oracle.expire(self.account, side, pending), pending.shares) != (_moves(row), row.shares):
+                    self._fail(row, f"expired and moved {_moves(row)} and {row.shares} shares")
                 return
         self._fail(row, "expired, and was not due")
 
@@ -123,8 +135,16 @@ class Model:
         assert row.price_cents is not None
         if not order.fires_at(side, row.price_cents):
             self._fail(row, f"fired at {row.price_cents}, beyond its {order.price_cents}")
-        if oracle.fire(self.account, side, row.symbol, row.price_cents) != _moves(row):
-            self._fail(row, f"fired and moved {_moves(row)}")
+        shares = order.amount_cents // row.price_cents if side == BUYING else order.shares
+        if (oracle.fire(self.account, side, row.symbol, row.price_cents), shares) != (
+            _moves(row),
+            row.shares,
+        ):
+            self._fail(row, f"fired and moved {_moves(row)} and {row.shares} shares")
+        if side == BUYING:
+            self._costs.buy(row.symbol, shares, row.price_cents)
+        else:
+            self._costs.sell(row.symbol, shares)
 
     def compare(self, stored: StoredAccount | None) -> None:
         """The account in the database is what the model says."""
@@ -136,11 +156,7 @@ class Model:
         ours: list[Any] = [
             account.cash,
             account.reserved_cash,
-            {
-                symbol: held
-                for symbol in sorted(account.shares.keys() | account.reserved.keys())
-                if any(held := (account.shares.get(symbol, 0), account.reserved.get(symbol, 0)))
-            },
+            self._holdings(),
             [
                 [[p.symbol, p.shares, p.price_cents, p.time_ms, p.number] for p in side]
                 for side in account.pendings
@@ -161,6 +177,16 @@ class Model:
         for mine, other in zip(ours, theirs, strict=True):
             if mine != other:
                 raise Broken(f"{self.user} has {other} at the end, and must have {mine}")
+
+    def _holdings(self) -> dict[str, tuple[int, int, int]]:
+        account, cents = self.account, self._costs.cents
+        return {
+            symbol: held
+            for symbol in sorted(account.shares.keys() | account.reserved.keys() | cents.keys())
+            if any(
+                held := (account.shares.get(symbol, 0), account.reserved.get(symbol, 0), cents.get(symbol, 0))
+            )
+        }
 
 
 def _moves(row: StoredRow) -> oracle.Moves:

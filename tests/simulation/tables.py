@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from core import commands as c
-from core.limits import MAX_CASH_CENTS, MAX_SHARES
+from core.limits import MAX_CASH_CENTS, MAX_COST_CENTS, MAX_SHARES
 from db.fires import Candidate, Reach
 from quotecache.freshness import Asker, Hit, Quote, newer
 from tests.simulation.batches import StoredAccount, StoredOrder, StoredRow, Written
@@ -162,11 +162,11 @@ class Tables:
                 new.version += 1
                 new.holdings, new.orders = (dict(old.holdings), dict(old.orders)) if old else ({}, {})
                 self.accounts[new.user] = new
-        for user, symbol, free, reserved in written.holdings:
+        for user, symbol, free, reserved, cost in written.holdings:
             if user not in conflicts:
-                if min(free, reserved) < 0:
-                    raise Broken(f"{user} has {free} and {reserved} shares of {symbol}")
-                self.accounts[user].holdings[symbol] = (free, reserved)
+                if min(free, reserved, cost) < 0:
+                    raise Broken(f"{user} has {free} and {reserved} shares of {symbol} for {cost}")
+                self.accounts[user].holdings[symbol] = (free, reserved, cost)
         for user, symbol, side, order in written.orders:
             if user not in conflicts:
                 self._put_order(user, symbol, side, order)
@@ -317,7 +317,7 @@ class Tables:
             added = order.amount_cents % price if candidate.side == 1 else order.shares * price
             if (
                 candidate.side == 2
-                or account.holdings.get(candidate.symbol, (0, 0))[0] <= MAX_SHARES - shares
+                or account.holdings.get(candidate.symbol, (0, 0, 0))[0] <= MAX_SHARES - shares
             ):
                 ripe.append((added, candidate.symbol, candidate.side, shares, price, order))
         cash = account.cash_cents
@@ -334,8 +334,12 @@ class Tables:
         self, account: StoredAccount, symbol: str, side: int, shares: int, price: int, added: int, order: StoredOrder,
         timestamp_ms: int,
     ) -> None:  # fmt: skip
-        free, reserved = account.holdings.get(symbol, (0, 0))
-        account.holdings[symbol] = (free + shares, reserved) if side == 1 else (free, reserved - shares)
+        free, reserved, cost = account.holdings.get(symbol, (0, 0, 0))
+        if side == 1:
+            account.holdings[symbol] = (free + shares, reserved, min(cost + shares * price, MAX_COST_CENTS))
+        else:
+            left = cost - cost * shares // (free + reserved)
+            account.holdings[symbol] = (free, reserved - shares, left)
         account.cash_cents += added
         account.reserved_cents -= order.amount_cents if side == 1 else 0
         account.timestamp_ms = timestamp_ms
@@ -344,7 +348,7 @@ class Tables:
         self.audit.append(
             StoredRow(
                 timestamp_ms, account.user, account.seq, FIRE, order.session_id, order.number, _FIRING[side], symbol, "",
-                None, price, added, 0, "",
+                None, price, added, 0, "", shares,
             )
         )  # fmt: skip
 

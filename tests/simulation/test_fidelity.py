@@ -188,7 +188,7 @@ def contents(account: Account) -> list[Any]:
 _AUDIT = """
     SELECT timestamp_ms, coalesce(username, ''), seq, kind, session_id, number, command, coalesce(symbol, ''),
            coalesce(filename, ''), funds_cents, price_cents, coalesce(added_cents, 0), coalesce(removed_cents, 0),
-           coalesce(error, '')
+           coalesce(error, ''), coalesce(shares, 0)
     FROM audit WHERE kind <> 2
 """
 
@@ -220,7 +220,7 @@ async def _compare_databases(database: Database, seed: int) -> None:
     with psycopg.connect(database.admin_url) as connection:
         real = Counter(connection.execute(_AUDIT).fetchall())
         hits = connection.execute("SELECT count(*) FROM audit WHERE kind = 2").fetchone()
-    assert real == Counter(tuple(row)[:14] for row in pair.tables.audit)
+    assert real == Counter(tuple(row)[:15] for row in pair.tables.audit)
     assert hits == (len(pair.tables.hits),)
     assert (
         min(pair.seen[what] for what in ("written", "conflict", "number taken", "hit", "fired", "look")) > 0

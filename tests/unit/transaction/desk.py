@@ -57,7 +57,9 @@ class Desk:
     def state(self) -> dict[str, Any]:
         """Everything that a refusal must leave alone."""
         account = self.account
-        holdings = {symbol: (one.free, one.reserved) for symbol, one in account.holdings.items()}
+        holdings = {
+            symbol: (one.free, one.reserved, one.cost_cents) for symbol, one in account.holdings.items()
+        }
         parts = (
             account.cash_cents,
             account.reserved_cents,

@@ -52,7 +52,7 @@ def as_psycopg_has_it(values: list[int]) -> bytes:
 def some_account(user: str) -> Account:
     account = Account(user)
     account.buys, account.sells = Pendings([pending()], expired=True), Pendings(expired=True)
-    account.holdings = {"ABC": Holding(1, 2), "XYZ": Holding(3, 4), "QQQ": Holding(5, 6)}
+    account.holdings = {"ABC": Holding(1, 2, 70), "XYZ": Holding(3, 4, 80), "QQQ": Holding(5, 6, 90)}
     account.triggers = {("ABC", BUY_SIDE): TriggerOrder(700, None, 0, 8, 9, None)}
     return account
 
@@ -80,6 +80,7 @@ def test_only_what_changed_is_written() -> None:
         "holding_symbol": ["XYZ"],
         "holding_free": [3],
         "holding_reserved": [4],
+        "holding_cost": [80],
     }
     assert [parts(column) for column in trigger_columns([account]).values()] == [[]] * 9
 
@@ -102,13 +103,14 @@ def test_rows_have_an_element_in_every_column() -> None:
     rows = [
         (AuditRow(START_MS, "ann", 1, 1, 2, 3, 4, error="TOO_SMALL: no"), "BUY,ann", "ERR {}"),
         (AuditRow(START_MS, "", 2, 1, 2, 4, 15, filename="log", funds_cents=-5), "DUMPLOG,log", ""),
-        (AuditRow(START_MS, "bob", 3, 3, 2, 5, 5, "ABC", added_cents=70), "", ""),
+        (AuditRow(START_MS, "bob", 3, 3, 2, 5, 5, "ABC", added_cents=70, shares=6), "", ""),
     ]
     columns = row_columns(rows)
     assert {len(parts(column)) for column in columns.values()} == {3}
     assert parts(columns["row_user"]) == ["ann", "", "bob"]
     assert parts(columns["row_funds"]) == [None, -5, None]
     assert parts(columns["row_added"]) == [0, 0, 70]
+    assert parts(columns["row_shares"]) == [0, 0, 6]
     assert parts(columns["row_reply"]) == ["ERR {}", "", ""]
 
 

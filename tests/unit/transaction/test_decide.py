@@ -48,6 +48,7 @@ def expiry(desk: Desk, command: str, number: int, seq: int, added_cents: int) ->
         c.CODES[command],
         "ABC",
         added_cents=added_cents,
+        shares=10,
     )
 
 
@@ -72,11 +73,11 @@ def test_only_what_is_too_old_expires() -> None:
     account.sells = Pendings(pending(shares=n, at_ms=START_MS + n) for n in (1, 2, 3))
     account.holdings = {"ABC": Holding(0, 6)}
     rows = expire(account, START_MS + LIFE_MS + 3, LIFE_MS)
-    assert [(row.command, row.added_cents, row.seq, row.timestamp_ms) for row in rows] == [
-        (c.CODES[c.CANCEL_BUY], 1_000, 1, START_MS + LIFE_MS + 3),
-        (c.CODES[c.CANCEL_BUY], 2_000, 2, START_MS + LIFE_MS + 3),
-        (c.CODES[c.CANCEL_SELL], 0, 3, START_MS + LIFE_MS + 3),
-        (c.CODES[c.CANCEL_SELL], 0, 4, START_MS + LIFE_MS + 3),
+    assert [(row.command, row.added_cents, row.shares, row.seq, row.timestamp_ms) for row in rows] == [
+        (c.CODES[c.CANCEL_BUY], 1_000, 1, 1, START_MS + LIFE_MS + 3),
+        (c.CODES[c.CANCEL_BUY], 2_000, 2, 2, START_MS + LIFE_MS + 3),
+        (c.CODES[c.CANCEL_SELL], 0, 1, 3, START_MS + LIFE_MS + 3),
+        (c.CODES[c.CANCEL_SELL], 0, 2, 4, START_MS + LIFE_MS + 3),
     ]
     assert [one.shares for one in (*account.buys.items, *account.sells.items)] == [3, 3]
     assert (account.cash_cents, account.reserved_cents) == (3_000, 3_000)

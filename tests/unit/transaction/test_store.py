@@ -11,7 +11,7 @@ import pytest
 
 from core.commands import CODES
 from core.errors import Unavailable
-from core.limits import MAX_CASH_CENTS, MAX_SHARES
+from core.limits import MAX_CASH_CENTS, MAX_COST_CENTS, MAX_SHARES
 from db.pool import open_pool
 from tests.conftest import Database
 from tests.unit.transaction.desk import START_MS, entry, pending
@@ -87,7 +87,9 @@ def random_account(chance: random.Random, user: str) -> Account:
         order = account.triggers.get((symbol, SELL_SIDE))
         reserved += order.shares if order else 0
         if reserved or chance.random() < 0.5:
-            account.holdings[symbol] = Holding(chance.choice((0, 7, MAX_SHARES)), reserved)
+            free = chance.choice((0, 7, MAX_SHARES))
+            cost = chance.choice((1, 10**9, MAX_COST_CENTS)) if free or reserved else 0
+            account.holdings[symbol] = Holding(free, reserved, cost)
     account.changed_holdings, account.changed_triggers = set(account.holdings), set(account.triggers)
     for number in range(chance.randint(0, 14)):
         account.history.record(
@@ -144,7 +146,7 @@ def test_triggers_go_and_accounts_change_again(database: Database) -> None:
 EMPTY = partial(AuditRow, START_MS, "", 1, 1, 7, command=15)
 FULL = partial(
     AuditRow, START_MS, "ann", 2, 1, 7, command=3, symbol="ABC", filename="log", funds_cents=5, price_cents=6,
-    added_cents=7, removed_cents=8, error="TOO_SMALL: no",
+    added_cents=7, removed_cents=8, error="TOO_SMALL: no", shares=9,
 )  # fmt: skip
 
 
@@ -162,11 +164,11 @@ def test_what_is_absent_is_null_wherever_it_stands(database: Database, order: st
             assert await store.commit(columns) == set()
         found = await rows(
             database,
-            "SELECT number, username, symbol, filename, funds_cents, price_cents, added_cents, removed_cents, error, reply,"
-            " server, body FROM audit JOIN command USING (session_id, number) ORDER BY number",
+            "SELECT number, username, symbol, filename, funds_cents, price_cents, added_cents, removed_cents, error, shares,"
+            " reply, server, body FROM audit JOIN command USING (session_id, number) ORDER BY number",
         )
-        full = ("ann", "ABC", "log", 5, 6, 7, 8, "TOO_SMALL: no", "ERR {}", SERVER, "body")
-        empty = (*(None,) * 9, SERVER, "body")
+        full = ("ann", "ABC", "log", 5, 6, 7, 8, "TOO_SMALL: no", 9, "ERR {}", SERVER, "body")
+        empty = (*(None,) * 10, SERVER, "body")
         assert found == [(n, *(full if kind == "F" else empty)) for n, kind in enumerate(order, 1)]
 
     run(test())

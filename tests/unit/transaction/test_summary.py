@@ -46,7 +46,7 @@ def test_everything_an_account_has() -> None:
         "user": "ann",
         "cash": "853.00",
         "reserved": "57.00",
-        "holdings": {"ABC": {"shares": 7, "reserved": 2}},
+        "holdings": {"ABC": {"shares": 7, "reserved": 2, "cost": "90.00"}},
         "pending_buys": [
             {"symbol": "XYZ", "shares": 3, "price": "10.00", "timestamp": START_MS},
             {"symbol": "XYZ", "shares": 2, "price": "10.00", "timestamp": START_MS},
@@ -84,7 +84,7 @@ def test_what_is_sold_out_is_not_shown() -> None:
     desk = Desk()
     for line in ("ADD,ann,90.00", "BUY,ann,ABC,10.00", "COMMIT_BUY,ann", "SELL,ann,ABC,10.00"):
         desk.do(line, 1000)
-    assert shown(desk.account)["holdings"] == {"ABC": {"shares": 0, "reserved": 1}}
+    assert shown(desk.account)["holdings"] == {"ABC": {"shares": 0, "reserved": 1, "cost": "10.00"}}
     desk.do("COMMIT_SELL,ann")
     assert shown(desk.account)["holdings"] == {}
 

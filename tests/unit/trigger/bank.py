@@ -56,9 +56,9 @@ class Bank:
             (user, cash, reserved, timestamp_ms),
         )
 
-    async def holding(self, user: str, symbol: str, shares: int, reserved: int) -> None:
+    async def holding(self, user: str, symbol: str, shares: int, reserved: int, cost: int = 0) -> None:
         await self.connection.execute(
-            "INSERT INTO holding VALUES (%s, %s, %s, %s)", (user, symbol, shares, reserved)
+            "INSERT INTO holding VALUES (%s, %s, %s, %s, %s)", (user, symbol, shares, reserved, cost)
         )
 
     async def quote(self, newest: Quote) -> None:
@@ -89,16 +89,19 @@ class Bank:
         )
 
     async def holdings(self) -> list[tuple[Any, ...]]:
-        return await self.rows("SELECT username, symbol, shares, reserved_shares FROM holding ORDER BY 1, 2")
+        """(user, symbol, free shares, reserved shares, cost) of each holding."""
+        return await self.rows(
+            "SELECT username, symbol, shares, reserved_shares, cost_cents FROM holding ORDER BY 1, 2"
+        )
 
     async def orders(self) -> list[tuple[Any, ...]]:
         """Keys of the triggers that are there."""
         return await self.rows("SELECT username, symbol, side FROM trigger_order ORDER BY 1, 2, 3")
 
     async def events(self) -> list[tuple[Any, ...]]:
-        """(user, seq, timestamp, number, session, command, symbol, price, added) of each fire."""
+        """(user, seq, timestamp, number, session, command, symbol, price, shares, added) of each fire."""
         return await self.rows(
-            "SELECT username, seq, timestamp_ms, number, session_id, command, symbol, price_cents, added_cents"
+            "SELECT username, seq, timestamp_ms, number, session_id, command, symbol, price_cents, shares, added_cents"
             " FROM audit WHERE kind = 4 ORDER BY 1, 2"
         )
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from core import commands
-from core.limits import MAX_CASH_CENTS, MAX_SHARES
+from core.limits import MAX_CASH_CENTS, MAX_COST_CENTS, MAX_SHARES
 from db import fires
 from quotecache.freshness import Asker
 from tests.conftest import Database
@@ -56,9 +56,9 @@ async def test_a_buy_spends_whole_shares_and_returns_the_rest_to_the_cent(
     await bank.quote(quote("ABC", 2_999))
     assert await fire_all(one, [quote("ABC", 2_999)]) == 1
     assert await bank.accounts() == [("ann", 8, 500 + 1_003, 0, NOW_MS, 31)]
-    assert await bank.holdings() == [("ann", "ABC", 3, 0)]
+    assert await bank.holdings() == [("ann", "ABC", 3, 0, 3 * 2_999)]
     assert await bank.orders() == []
-    assert await bank.events() == [("ann", 31, NOW_MS, 42, 9, SET_BUY, "ABC", 2_999, 1_003)]
+    assert await bank.events() == [("ann", 31, NOW_MS, 42, 9, SET_BUY, "ABC", 2_999, 3, 1_003)]
 
 
 @on_a_bank
@@ -66,35 +66,35 @@ async def test_a_buy_without_a_rest_adds_nothing_and_joins_the_shares_that_are_t
     bank: Bank, one: fires.Connection
 ) -> None:
     await bank.armed(Order("ann", "ABC", BUY, 250, 1_000))
-    await bank.holding("ann", "ABC", 11, 3)
+    await bank.holding("ann", "ABC", 11, 3, 777)
     await bank.quote(quote("ABC", 250))
     assert await fire_all(one, [quote("ABC", 250)]) == 1
-    assert await bank.holdings() == [("ann", "ABC", 15, 3)]
-    assert [event[-1] for event in await bank.events()] == [None]
+    assert await bank.holdings() == [("ann", "ABC", 15, 3, 1_777)]
+    assert [event[-2:] for event in await bank.events()] == [(4, None)]
 
 
 @on_a_bank
 async def test_a_sell_sells_what_it_reserved_at_the_quote(bank: Bank, one: fires.Connection) -> None:
     await bank.account("bob", cash=1)
-    await bank.holding("bob", "ABC", 5, 10)
+    await bank.holding("bob", "ABC", 5, 10, 1_000)
     await bank.order(Order("bob", "ABC", SELL, 700, 5_000, shares=7, number=3))
     await bank.quote(quote("ABC", 801))
     assert await fire_all(one, [quote("ABC", 801)]) == 1
     assert await bank.accounts() == [("bob", 8, 1 + 7 * 801, 0, NOW_MS, 31)]
-    assert await bank.holdings() == [("bob", "ABC", 5, 3)]
-    assert await bank.events() == [("bob", 31, NOW_MS, 3, 1, SET_SELL, "ABC", 801, 7 * 801)]
+    assert await bank.holdings() == [("bob", "ABC", 5, 3, 1_000 - 466)]  # 7/15 of it are 466.67
+    assert await bank.events() == [("bob", 31, NOW_MS, 3, 1, SET_SELL, "ABC", 801, 7, 7 * 801)]
 
 
 @on_a_bank
 async def test_buy_and_sell_of_one_symbol_fire_together(bank: Bank, one: fires.Connection) -> None:
     await bank.account("cat", reserved=1_000)
-    await bank.holding("cat", "ABC", 0, 4)
+    await bank.holding("cat", "ABC", 0, 4, 500)
     await bank.order(Order("cat", "ABC", BUY, 300, 1_000, number=1))
     await bank.order(Order("cat", "ABC", SELL, 300, 1_200, shares=4, number=2))
     await bank.quote(quote("ABC", 300))
     assert await fire_all(one, [quote("ABC", 300)]) == 2
     assert await bank.accounts() == [("cat", 8, 100 + 1_200, 0, NOW_MS, 32)]
-    assert await bank.holdings() == [("cat", "ABC", 3, 0)]
+    assert await bank.holdings() == [("cat", "ABC", 3, 0, 1_400 - 800)]
     assert [(event[1], event[3]) for event in await bank.events()] == [(31, 1), (32, 2)]
 
 
@@ -188,6 +188,31 @@ async def test_a_holding_never_outgrows_its_limit(bank: Bank, one: fires.Connect
     await bank.quote(quote("ABC", 10))
     assert await fire_all(one, [quote("ABC", 10)]) == 1
     assert await bank.orders() == [("full", "ABC", BUY)]
+
+
+@on_a_bank
+async def test_costs_of_any_size(bank: Bank, one: fires.Connection) -> None:
+    """The product of cost and shares is no bigint; what is sold out costs nothing; a cost grows up to its limit."""
+    big = Order("big", "ABC", SELL, 1, 10**13, shares=MAX_SHARES // 10**7)
+    for order, free, cost in (
+        (big._replace(user="all"), 0, MAX_COST_CENTS),
+        (big, MAX_SHARES - big.shares, MAX_COST_CENTS),
+        (Order("near", "ABC", BUY, 30, 100), 5, MAX_COST_CENTS - 89),
+        (Order("over", "ABC", BUY, 30, 100), 5, MAX_COST_CENTS - 91),
+        (Order("odd", "ABC", SELL, 1, 10**13, shares=2), 1, 100),
+    ):
+        await bank.account(order.user, 0, order.amount if order.side == BUY else 0)
+        await bank.holding(order.user, "ABC", free, order.shares, cost)
+        await bank.order(order)
+    await bank.quote(quote("ABC", 30))
+    assert await fire_all(one, [quote("ABC", 30)]) == 5
+    assert await bank.holdings() == [
+        ("all", "ABC", 0, 0, 0),
+        ("big", "ABC", MAX_SHARES - big.shares, 0, MAX_COST_CENTS - big.shares),
+        ("near", "ABC", 8, 0, MAX_COST_CENTS),
+        ("odd", "ABC", 1, 0, 100 - 66),
+        ("over", "ABC", 8, 0, MAX_COST_CENTS - 1),
+    ]
 
 
 @on_a_bank

@@ -11,6 +11,7 @@ from core.limits import MAX_CASH_CENTS
 from db import fires
 from quotecache.freshness import Quote
 from tests.conftest import Database
+from tests.simulation.costs import Costs
 from tests.unit.trigger.bank import BUY, LIFE_MS, NOW_MS, SELL, SERVER, Bank, Order, open_bank, quote
 
 pytestmark = pytest.mark.services
@@ -30,7 +31,10 @@ class World:
     newest: dict[str, Quote]
     shares: dict[tuple[str, str], int] = field(default_factory=dict)
     reserved_shares: dict[tuple[str, str], int] = field(default_factory=dict)
-    events: list[tuple[str, int, str, int, int | None]] = field(default_factory=list)
+    costs: dict[str, Costs] = field(default_factory=dict)
+    """Of each user."""
+    events: list[tuple[str, int, str, int, int, int | None]] = field(default_factory=list)
+    """(user, timestamp, symbol, price, shares, added) of each fire."""
 
     def fire(self, seen: dict[str, Quote]) -> None:
         def value(order: Order) -> tuple[int, str, int]:
@@ -55,9 +59,11 @@ class World:
         self.cash[user] += added
         if order.side == BUY:
             self.shares[key] = self.shares.get(key, 0) + shares
+            self.costs[user].buy(order.symbol, shares, price)
         else:
             self.reserved_shares[key] -= shares
-        self.events.append((user, now_ms, order.symbol, price, added or None))
+            self.costs[user].sell(order.symbol, shares)
+        self.events.append((user, now_ms, order.symbol, price, shares, added or None))
 
 
 @st.composite
@@ -82,6 +88,11 @@ def worlds(draw: st.DrawFn) -> World:
         if order.side == SELL or draw(st.booleans()):
             world.shares.setdefault(key, draw(st.integers(0, 3)))
             world.reserved_shares[key] = world.reserved_shares.get(key, 0) + order.shares
+    world.costs = {user: Costs() for user in USERS}
+    for (user, symbol), free in world.shares.items():
+        if held := free + world.reserved_shares[user, symbol]:
+            world.costs[user].buy(symbol, held, draw(PRICES))
+            world.costs[user].cents[symbol] += draw(st.integers(0, held - 1))
     return world
 
 
@@ -91,7 +102,11 @@ async def put(bank: Bank, world: World) -> None:
         reserved = sum(o.amount for o in world.orders if o.user == user and o.side == BUY)
         await bank.account(user, world.cash[user], reserved, world.clock[user])
     for (user, symbol), shares in world.shares.items():
-        await bank.holding(user, symbol, shares, world.reserved_shares.get((user, symbol), 0))
+        reserved, cost = (
+            world.reserved_shares.get((user, symbol), 0),
+            world.costs[user].cents.get(symbol, 0),
+        )
+        await bank.holding(user, symbol, shares, reserved, cost)
     for order in world.orders:
         await bank.order(order)
     for newest in world.newest.values():
@@ -107,12 +122,13 @@ async def assert_is(bank: Bank, world: World) -> None:
         version = 8 if fired else 7
         assert accounts[user] == (user, version, world.cash[user], reserved, clock, 30 + len(fired))
     holdings = [
-        (*key, shares, world.reserved_shares.get(key, 0)) for key, shares in sorted(world.shares.items())
+        (*key, shares, world.reserved_shares.get(key, 0), world.costs[key[0]].cents.get(key[1], 0))
+        for key, shares in sorted(world.shares.items())
     ]
     assert await bank.holdings() == holdings
     assert await bank.orders() == sorted((o.user, o.symbol, o.side) for o in world.orders)
     events = await bank.events()
-    assert [(e[0], e[2], e[6], e[7], e[8]) for e in events] == sorted(world.events, key=lambda e: e[0])
+    assert [(e[0], e[2], *e[6:]) for e in events] == sorted(world.events, key=lambda e: e[0])
     assert [e[1] for e in events] == [seq for user in USERS for seq in range(31, accounts[user][5] + 1)]
 
 

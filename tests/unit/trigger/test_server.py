@@ -111,7 +111,7 @@ def test_two_servers_fire_exactly_what_the_prices_reach(
                     (o.user, o.number, o.symbol, price, added) for o, (price, added) in reached.items()
                 )
                 events = await bank.events()
-                assert [(e[0], e[3], e[6], e[7], e[8]) for e in events] == expected
+                assert [(e[0], e[3], e[6], e[7], e[9]) for e in events] == expected
                 assert await bank.orders() == sorted((o.user, o.symbol, o.side) for o in never)
                 made = await hits(bank)
                 assert len(made) == quotes.counts()["hits"] > 3

@@ -160,6 +160,6 @@ def test_what_is_armed_or_grows_later_is_seen_at_the_next_poll(database: Databas
                 return await one.users() == []
 
             await until(gone)
-            assert await one.bank.holdings() == [("ann", "ABC", 2, 0)]
+            assert await one.bank.holdings() == [("ann", "ABC", 2, 0, 600)]
 
     run(body())
