@@ -217,3 +217,9 @@ LOCKOUT_MEMORY_MS = 3_600_000
 
 MAX_LOCKOUT_MS = 15 * 60_000
 """Longest wait after failed log-ins."""
+
+WEB_IDLE_S = 75
+"""The web client closes a connection that asks nothing for this long, or has not finished the head of a request."""
+
+WEB_SOCKET_S = 30
+"""The web client gives up on a peer that neither sends the rest of its request nor takes its answer for this long."""

@@ -6,7 +6,7 @@ from apiflask import APIFlask
 from flask import Flask
 
 from core.limits import MAX_WEB_BODY_BYTES
-from webclient import errors, guard, openapi, pages
+from webclient import accesslog, errors, guard, openapi, pages
 from webclient.api import events, history, log, session, supervisor, symbols, trading, triggers
 from webclient.headers import Headers
 from webclient.parts import NAME, Parts
@@ -31,6 +31,7 @@ def create_app(parts: Parts) -> APIFlask:
     app.extensions[NAME] = parts
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    accesslog.install(app)
     pages.install(app)
     openapi.install(app)
     errors.install(app)

@@ -16,6 +16,7 @@ from webclient.app import create_app
 from webclient.hashing import Hashing
 from webclient.lines import Lines
 from webclient.lockout import Lockout
+from webclient.metrics import LINE_SECONDS
 from webclient.parts import Parts
 from webclient.sessions import Rate, Sessions
 from webclient.store import open_pool
@@ -71,7 +72,7 @@ def connect(settings: Settings) -> redis.Redis:
 def _lines(settings: Settings, clock: Clock) -> Lines:
     if settings.balancer is None:
         raise ValueError("DAYTRADE_BALANCER is not set (HOST:PORT)")
-    return Lines(settings.balancer, secrets.token_bytes(8), clock)
+    return Lines(settings.balancer, secrets.token_bytes(8), clock, LINE_SECONDS.observe)
 
 
 def _rate(per_second: int) -> Rate:

@@ -31,5 +31,7 @@ def _http_exception(error: HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
-    log.get_logger().error("request failed", method=request.method, path=request.path, exc_info=error)
+    log.get_logger().error(
+        "request failed", id=g.get("request_id"), method=request.method, path=request.path, exc_info=error
+    )
     return respond(Problem(INTERNAL))

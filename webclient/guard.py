@@ -22,6 +22,7 @@ from webclient.access import (
     Identity,
     declared,
 )
+from webclient.metrics import LIMITED
 from webclient.parts import parts
 from webclient.problems import CSRF, RATE_LIMITED, UNAUTHENTICATED, Problem
 from webclient.sessions import csrf_token
@@ -48,6 +49,7 @@ def _check() -> None:
     visit = parts().sessions.visit(request.cookies.get(COOKIE), request.remote_addr or "")
     g.identity = visit.identity
     if wait_us := max(visit.address_wait_us, visit.user_wait_us):
+        LIMITED.labels("address" if visit.address_wait_us else "user").inc()
         raise Problem(RATE_LIMITED, retry_after_s=-(-wait_us // 1_000_000))
     view = declared(current_app.view_functions[request.endpoint or ""])
     if view is None or request.method == "OPTIONS":

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from flask import Response, request
+from gunicorn.http.errors import ParseException
 
 from core.errors import BAD_REQUEST
 from webclient.keys import parse_key
@@ -30,13 +31,21 @@ def body_decoder(kind: type) -> Callable[[], Any]:
         if request.mimetype != "application/json":
             raise Problem(UNSUPPORTED_MEDIA_TYPE)
         try:
-            return decoder.decode(request.get_data(cache=False))
+            return decoder.decode(_body())
         except msgspec.ValidationError as error:
             raise _invalid(error) from error
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Problem(BAD_REQUEST, "The body is not JSON in UTF-8.") from error
 
     return decode
+
+
+def _body() -> bytes:
+    """The request's body. Raises Problem when it does not arrive whole (RequestEntityTooLarge when it is too long)."""
+    try:
+        return request.get_data(cache=False)
+    except (OSError, ParseException) as error:
+        raise Problem(BAD_REQUEST, "The body did not arrive.") from error
 
 
 def query_decoder(kind: type) -> Callable[[], dict[str, Any]]:

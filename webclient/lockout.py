@@ -22,6 +22,7 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from core.limits import LOCKOUT_MEMORY_MS, MAX_LOCKOUT_MS
+from webclient.metrics import LIMITED, LOGINS
 from webclient.problems import LOCKED_OUT, RATE_LIMITED, UNAVAILABLE, Problem
 from webclient.sessions import Rate
 
@@ -124,8 +125,10 @@ class Lockout:
         except RedisError as error:
             raise _away() from error
         if locked_ms:
+            LOGINS.labels("locked_out").inc()
             raise Problem(LOCKED_OUT, retry_after_s=-(-locked_ms // 1000))
         if wait_us:
+            LIMITED.labels("login").inc()
             raise Problem(RATE_LIMITED, retry_after_s=-(-wait_us // 1_000_000))
 
 

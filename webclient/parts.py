@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from webclient.accounts import Accounts
     from webclient.hashing import Hashing
-    from webclient.lockout import Lockout
     from webclient.lines import Lines
+    from webclient.lockout import Lockout
     from webclient.sessions import Sessions
     from webclient.store import Pool
 

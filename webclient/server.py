@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.app.base import BaseApplication
@@ -15,6 +16,7 @@ from gunicorn.app.base import BaseApplication
 from core import log
 from core.settings import Settings
 from webclient.serverlog import ServerLog
+from webclient.worker import WebWorker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -49,7 +51,7 @@ def options(settings: Settings) -> dict[str, Any]:
     return {
         "bind": str(settings.listen_address),
         "workers": settings.web_workers,
-        "worker_class": "gevent",
+        "worker_class": WebWorker,
         "worker_connections": _MAX_CONNECTIONS,
         "proc_name": settings.name,
         "graceful_timeout": GRACE_S,
@@ -63,6 +65,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "logger_class": ServerLog,
         "accesslog": None,
         "post_fork": _post_fork,
+        "child_exit": _child_exit,
         **_tls(settings),
     }
 
@@ -81,8 +84,28 @@ def _post_fork(arbiter: Any, worker: Any) -> None:
         sys.exit(0)
 
 
+def _child_exit(arbiter: Any, worker: Any) -> None:
+    """What a dead worker's gauges say is no more."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     settings = Settings()
     log.configure(settings.name, settings.log_level)
-    Server(settings).run()
+    with tempfile.TemporaryDirectory(prefix="daytrade-web-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        _show_metrics(settings, folder)
+        Server(settings).run()
+
+
+def _show_metrics(settings: Settings, folder: str) -> None:
+    """The workers' numbers together, at DAYTRADE_METRICS. (prometheus_client looks for the folder when it is imported.)"""
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    from core import metrics
+
+    collector = MultiProcessCollector(None, folder)  # type: ignore[no-untyped-call]
+    metrics.serve(settings, "webclient", collector.collect)

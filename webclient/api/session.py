@@ -10,6 +10,7 @@ from core.errors import FORBIDDEN
 from webclient import intake, passwords
 from webclient.access import ANYONE, SIGNED_IN, TRADER, Identity, access, current
 from webclient.guard import COOKIE
+from webclient.metrics import LOGINS
 from webclient.parts import parts
 from webclient.problems import (
     LOCKED_OUT,
@@ -64,6 +65,7 @@ def register(body: Credentials) -> Response:
     password_hash = parts().hashing.hash(body.password)
     if not parts().accounts.register(body.user, password_hash):
         raise Problem(NAME_TAKEN)
+    LOGINS.labels("registered").inc()
     return _logged_in(body.user, TRADER, password_hash, 201)
 
 
@@ -75,12 +77,14 @@ def log_in(body: Credentials) -> Response:
     login = parts().accounts.find(body.user)
     right = parts().hashing.verify(login.password_hash if login else None, body.password)
     if login is None or not right or login.disabled:
+        LOGINS.labels("refused").inc()
         raise Problem(UNAUTHENTICATED, _WRONG)
     parts().lockout.succeeded(attempt)
     password_hash = login.password_hash
     if passwords.is_outdated(password_hash):
         password_hash = parts().hashing.hash(body.password)
         parts().accounts.set_rehashed(login, password_hash)
+    LOGINS.labels("logged_in").inc()
     return _logged_in(login.user, login.role, password_hash, 200)
 
 
