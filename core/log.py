@@ -11,6 +11,7 @@ def configure(name: str, level: str = "info") -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _naming(name),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -20,7 +21,16 @@ def configure(name: str, level: str = "info") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(tier=name)
+
+
+def _naming(name: str) -> structlog.typing.Processor:
+    """Puts the tier's name into each line. (A bound variable would be unknown to threads and greenlets started elsewhere.)"""
+
+    def add(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["tier"] = name
+        return event
+
+    return add
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
