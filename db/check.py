@@ -7,7 +7,7 @@ from msgspec import Struct
 from psycopg.rows import scalar_row
 
 from core.errors import Unavailable
-from core.limits import MAX_VIOLATIONS_PER_CHECK, PENDING_LIFE_MS, QUOTE_LIFE_MS
+from core.limits import MAX_COST_CENTS, MAX_VIOLATIONS_PER_CHECK, PENDING_LIFE_MS, QUOTE_LIFE_MS
 from db import queries
 
 _VIEWS: Final = queries.load("check_views")
@@ -48,6 +48,7 @@ def check(
         "pending_life_ms": pending_life_ms,
         "fire_within_ms": fire_within_ms or 0,
         "clock_step_ms": clock_step_ms,
+        "max_cost_cents": MAX_COST_CENTS,
     }
     checks = [name for name in CHECKS if fire_within_ms is not None or name != LATE_FIRES]
     try:

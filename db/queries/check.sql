@@ -15,18 +15,19 @@ WHERE coalesce(cash_cents, 0) <> coalesce(cents, 0);
 SELECT format('%s has %s shares of %s, the events give %s', username, coalesce(held, 0), symbol, coalesce(traded, 0))
 FROM (SELECT username, symbol, shares::numeric + reserved_shares AS held FROM holding) AS h
 FULL JOIN (
-    SELECT username, symbol, sum(shares) AS traded
-    FROM (
-        SELECT username, opened_symbol AS symbol, CASE side WHEN 'buy' THEN shares ELSE -shares END AS shares
-        FROM pending_step WHERE command IN ('COMMIT_BUY', 'COMMIT_SELL')
-        UNION ALL
-        SELECT username, symbol, CASE side WHEN 'buy' THEN fired_shares ELSE -fired_shares END
-        FROM trigger_step WHERE kind = 'fire'
-    ) AS trade
-    WHERE symbol IS NOT NULL
-    GROUP BY username, symbol
+    SELECT username, symbol, sum(bought) AS traded FROM trade WHERE symbol IS NOT NULL GROUP BY username, symbol
 ) AS t USING (username, symbol)
 WHERE coalesce(held, 0) <> coalesce(traded, 0);
+
+-- name: i1_cost
+-- What the shares held cost is what was paid for them (so there is a cost exactly while there are shares).
+SELECT format('the shares of %s that %s holds cost %s cents, the events give %s', symbol, username, coalesce(cost_cents, 0), coalesce(cents, 0))
+FROM holding
+FULL JOIN (
+    SELECT username, symbol, (pg_temp.after_trades(bought, cents ORDER BY seq))[2] AS cents
+    FROM trade WHERE symbol IS NOT NULL AND bought IS NOT NULL GROUP BY username, symbol
+) AS t USING (username, symbol)
+WHERE coalesce(cost_cents, 0) <> coalesce(cents, 0);
 
 -- name: i2_negative
 -- Nothing is negative.
@@ -178,7 +179,8 @@ WHERE error IS NOT NULL AND (
 );
 
 -- name: i4_moves
--- Cash moves by the commands that move it, in their direction, and by the amount named where they name one. (What a pending
+-- Cash moves by the commands that move it, in their direction, and by the amount named where they name one; expiries and fires
+-- tell the shares that they moved, and nothing else does. (What a pending
 -- or a trigger returns is held against its beginning by i6_pendings and i5_triggers.)
 SELECT format('%s %s of %s (session %s, number %s) with funds %s added %s and removed %s', kind, command, username, session_id,
               number, funds_cents, added_cents, removed_cents)
@@ -186,6 +188,7 @@ FROM event
 WHERE error IS NULL AND NOT coalesce(
     CASE
         WHEN added_cents < 0 OR removed_cents < 0 OR (username IS NULL AND added_cents + removed_cents > 0) THEN false
+        WHEN (kind = 'command') <> (told_shares IS NULL) THEN false
         WHEN kind = 'command' THEN CASE command
             WHEN 'ADD' THEN added_cents = funds_cents AND removed_cents = 0
             WHEN 'BUY' THEN added_cents = 0 AND removed_cents BETWEEN 1 AND funds_cents
@@ -242,7 +245,7 @@ WHERE NOT coalesce(
         WHEN arms THEN amount_cents IS NOT NULL AND (side = 'buy' OR amount_cents >= funds_cents)
         WHEN command = 'CANCEL_SET_BUY' THEN added_cents = amount_cents
         WHEN command = 'CANCEL_SET_SELL' THEN amount_cents IS NOT NULL
-        ELSE (session_id, number) = (armed_session, armed_number) AND fired_shares >= 1 AND CASE side
+        ELSE (session_id, number) = (armed_session, armed_number) AND fired_shares >= 1 AND told_shares = fired_shares AND CASE side
             WHEN 'buy' THEN price_cents <= armed_cents AND added_cents = amount_cents % nullif(price_cents, 0)
             ELSE price_cents >= armed_cents AND added_cents = fired_shares::numeric * price_cents
         END
@@ -292,7 +295,7 @@ WHERE NOT coalesce(
     AND CASE
         WHEN expires THEN
             timestamp_ms - opened_ms > current_setting('check.pending_life_ms')::bigint
-            AND (session_id, number, symbol) = (opened_session, opened_number, opened_symbol)
+            AND (session_id, number, symbol, told_shares) = (opened_session, opened_number, opened_symbol, shares)
         ELSE timestamp_ms - opened_ms <= current_setting('check.pending_life_ms')::bigint
     END, false);
 

@@ -12,13 +12,14 @@ SELECT
     set_config('check.quote_life_ms', %(quote_life_ms)s::text, true),
     set_config('check.pending_life_ms', %(pending_life_ms)s::text, true),
     set_config('check.fire_within_ms', %(fire_within_ms)s::text, true),
-    set_config('check.clock_step_ms', %(clock_step_ms)s::text, true);
+    set_config('check.clock_step_ms', %(clock_step_ms)s::text, true),
+    set_config('check.max_cost_cents', %(max_cost_cents)s::text, true);
 
 -- name: prepare_event
 -- The audit log without the quote hits, with names for numbers (core.commands.CODES).
 CREATE TEMPORARY VIEW event AS
 SELECT
-    timestamp_ms, username, seq, session_id, number, symbol, funds_cents, price_cents, error,
+    timestamp_ms, username, seq, session_id, number, symbol, funds_cents, price_cents, shares AS told_shares, error,
     coalesce(added_cents, 0) AS added_cents,
     coalesce(removed_cents, 0) AS removed_cents,
     (ARRAY['command', 'hit', 'expiry', 'fire'])[kind] AS kind,
@@ -64,7 +65,7 @@ ANALYZE used_price;
 CREATE TEMPORARY TABLE pending_step ON COMMIT DROP AS
 WITH step AS (
     SELECT
-        username, seq, timestamp_ms, session_id, number, kind, command, symbol, funds_cents, added_cents, removed_cents,
+        username, seq, timestamp_ms, session_id, number, kind, command, symbol, funds_cents, added_cents, removed_cents, told_shares,
         CASE WHEN command IN ('BUY', 'COMMIT_BUY', 'CANCEL_BUY') THEN 'buy' ELSE 'sell' END AS side,
         command IN ('BUY', 'SELL') AS opens,
         kind = 'expiry' AS expires
@@ -107,7 +108,7 @@ LEFT JOIN used_price AS u ON u.session_id = m.opened_session AND u.number = m.op
 CREATE TEMPORARY TABLE trigger_step ON COMMIT DROP AS
 WITH step AS (
     SELECT
-        username, symbol, seq, timestamp_ms, session_id, number, kind, command, funds_cents, price_cents, added_cents,
+        username, symbol, seq, timestamp_ms, session_id, number, kind, command, funds_cents, price_cents, added_cents, told_shares,
         CASE WHEN command IN ('SET_BUY_AMOUNT', 'SET_BUY_TRIGGER', 'CANCEL_SET_BUY') THEN 'buy' ELSE 'sell' END AS side,
         command IN ('SET_BUY_AMOUNT', 'SET_SELL_AMOUNT') AS sets,
         kind = 'command' AND command IN ('SET_BUY_TRIGGER', 'SET_SELL_TRIGGER') AS arms,
@@ -151,6 +152,28 @@ SELECT
         ELSE amount_cents / nullif(armed_cents, 0)
     END AS fired_shares
 FROM standing;
+
+-- name: prepare_trade
+-- Every trade: shares bought (sold: less than none), and what was paid for those bought.
+CREATE TEMPORARY VIEW trade AS
+SELECT username, opened_symbol AS symbol, seq, CASE side WHEN 'buy' THEN shares ELSE -shares END AS bought, value_cents AS cents
+FROM pending_step WHERE command IN ('COMMIT_BUY', 'COMMIT_SELL')
+UNION ALL
+SELECT username, symbol, seq, CASE side WHEN 'buy' THEN fired_shares ELSE -fired_shares END, fired_shares::numeric * price_cents
+FROM trigger_step WHERE kind = 'fire';
+
+-- name: prepare_after_trade
+-- Shares and cost after a trade: of what is sold the shares that stay keep their part of the cost, rounded up to a cent.
+CREATE FUNCTION pg_temp.after_trade(held numeric[], bought numeric, cents numeric) RETURNS numeric[] LANGUAGE sql AS $$
+    SELECT ARRAY[held[1] + bought, CASE
+        WHEN bought > 0 THEN least(held[2] + cents, current_setting('check.max_cost_cents')::numeric)
+        ELSE div(held[2] * (held[1] + bought) + held[1] - 1, nullif(held[1], 0))
+    END]
+$$;
+
+-- name: prepare_after_trades
+-- The same after all trades in their order.
+CREATE AGGREGATE pg_temp.after_trades(numeric, numeric) (sfunc = pg_temp.after_trade, stype = numeric[], initcond = '{0, 0}');
 
 -- name: prepare_account_step
 -- Each account's events in their order, from the ADD that created it. (What a user asked before that stands in no account:
