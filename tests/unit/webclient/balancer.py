@@ -1,8 +1,12 @@
 """A load balancer that does what the test says, line by line."""
 
 import contextlib
+import re
 import socket
+import threading
+from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 _PATIENCE_S = 10.0
 
@@ -56,7 +60,7 @@ class Balancer:
         self.address: tuple[str, int] = self._listener.getsockname()
         self._connections: list[Connection] = []
 
-    def __enter__(self) -> "Balancer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -83,3 +87,32 @@ class Balancer:
         """Listens again, at the same address."""
         self._listener = socket.create_server(self.address)
         self._listener.settimeout(_PATIENCE_S)
+
+
+class Tiers(Balancer):
+    """A balancer, and all that is behind it: answers every line at once, with the same words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.says = b""
+        """What follows the number."""
+        self.lines: list[tuple[str, int, str]] = []
+        """Session, number and command of what came."""
+        self.before_answer: Callable[[str], object] = lambda command: None
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection = self.accept(greet=False)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        session = connection.line().decode().removeprefix("SESSION ")
+        connection.send(b"SESSION OK\n")
+        with contextlib.suppress(OSError):
+            while found := re.match(rb"\[(\d+)\] (.*)", connection.line()):
+                number, command = int(found[1]), found[2].decode()
+                self.lines.append((session, number, command))
+                self.before_answer(command)
+                connection.send(b"[%d] %b\n" % (number, self.says))
