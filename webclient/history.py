@@ -24,8 +24,8 @@ from webclient.store import Pool, connection
 BUDGET_MS: Final = 1_000
 """For so long a page is looked for; then it is handed out although it is not full."""
 _FIRST_WINDOW_MS: Final = 1_000
-_GROWTH: Final = 4
-_QUICK_MS: Final = 50
+_GROWTH: Final = 8
+_QUICK_MS: Final = 200
 """A window that took less is followed by a larger one."""
 _TIMEOUT_MS: Final = 3_000
 """A window that takes longer is given up, and looked through in smaller ones."""
@@ -157,6 +157,7 @@ class Walk:
             if self._span_ms == 1:
                 raise
             self._span_ms = max(1, self._span_ms // _SMALLER)
+            self._bottom_ms = 0
 
     def _window(self, one: Connection[TupleRow], most: int) -> list[Entry]:
         """The newest entries of one window; the next one follows where they end."""
@@ -182,7 +183,7 @@ class Walk:
         """Too little was found: a larger window, unless this one took long."""
         if took_ms < _QUICK_MS:
             self._span_ms *= _GROWTH
-        elif took_ms > _GROWTH * _QUICK_MS:
+        elif took_ms > 2 * _QUICK_MS:
             self._span_ms = max(1, self._span_ms // 2)
 
     def _parameters(self, since_ms: int, most: int) -> dict[str, object]:
