@@ -29,9 +29,9 @@ def create_app(parts: Parts) -> APIFlask:
     app.config.update(MAX_CONTENT_LENGTH=MAX_WEB_BODY_BYTES, TRAP_HTTP_EXCEPTIONS=False)
     app.url_map.merge_slashes = False
     app.extensions[NAME] = parts
+    accesslog.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    accesslog.install(app)
     pages.install(app)
     openapi.install(app)
     errors.install(app)

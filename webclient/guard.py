@@ -29,7 +29,7 @@ from webclient.sessions import csrf_token
 
 COOKIE: Final = "__Host-daytrade"
 CSRF_HEADER: Final = "X-CSRF-Token"
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _ITSELF: Final = frozenset({"same-origin", "none"})
 
 
@@ -61,7 +61,7 @@ def _check() -> None:
 
 def _check_origin(view: Access, identity: Identity | None) -> None:
     """Unsafe requests come from our own pages, or from programs, which send neither of the two headers."""
-    if request.method in _SAFE:
+    if request.method in SAFE:
         return
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
@@ -96,7 +96,7 @@ def _check_path() -> None:
     named = request.view_args
     if not named:
         return
-    if "user" in named and not is_user(named["user"]):
+    if "user" in named and (not is_user(named["user"]) or named["user"] in {".", ".."}):
         raise Problem(BAD_USER)
     if "symbol" in named:
         symbol = parse_symbol(named["symbol"])

@@ -20,6 +20,9 @@ _PLACE = re.compile(r" - at `(key in )?\$(?:\.(?P<field>[A-Za-z_]+))?[^`]*`\Z")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _WHOLE: Final = "body"
+_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]*")
+_BOOLEAN: Final = re.compile(r"true|false")
+_NOT_SO: Final = "Numbers are written as 12, truth values as true or false."
 KEY_HEADER: Final = "Idempotency-Key"
 
 
@@ -50,17 +53,35 @@ def _body() -> bytes:
 
 def query_decoder(kind: type) -> Callable[[], dict[str, Any]]:
     """A function that gives `{"query": that Struct}` from the query string, or raises Problem."""
+    shapes = _shapes(kind)
 
     def decode() -> dict[str, Any]:
         given = request.args
         if any(len(values) > 1 for values in given.listvalues()):
             raise Problem(BAD_REQUEST, "A query parameter was given twice.")
+        for name, shape in shapes.items():
+            if name in given and not shape.fullmatch(given[name]):
+                raise Problem(BAD_REQUEST, f"{name}: {_NOT_SO}", errors={name: [_NOT_SO]})
         try:
             return {"query": msgspec.convert(given.to_dict(), kind, strict=False)}
         except msgspec.ValidationError as error:
             raise _invalid(error) from error
 
     return decode
+
+
+def _shapes(kind: type) -> dict[str, re.Pattern[str]]:
+    """How numbers and truth values are written: the decoder, which has to be lax, would also take 1e3, TRUE and null."""
+    shapes = {}
+    for field in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]
+        types = field.type.types if isinstance(field.type, msgspec.inspect.UnionType) else [field.type]
+        for one in types:
+            plain = one.type if isinstance(one, msgspec.inspect.Metadata) else one
+            if isinstance(plain, msgspec.inspect.IntType):
+                shapes[field.encode_name] = _INTEGER
+            elif isinstance(plain, msgspec.inspect.BoolType):
+                shapes[field.encode_name] = _BOOLEAN
+    return shapes
 
 
 def no_query() -> dict[str, Any]:

@@ -39,6 +39,8 @@ def install(app: Flask) -> None:
     """Adds the routes."""
     app.add_url_rule("/healthz", view_func=healthy)
     app.add_url_rule("/problems/<code>", view_func=explain_problem)
+    index._spec = {"hide": True}  # type: ignore[attr-defined]  # (as APIFlask marks it)
+    explain_problem._spec = {"hide": True}  # type: ignore[attr-defined]
     app.add_url_rule("/", view_func=index, defaults={"path": ""})
     app.add_url_rule("/<path:path>", view_func=index)
 
