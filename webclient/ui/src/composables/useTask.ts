@@ -3,8 +3,8 @@ import { ref, type Ref } from "vue";
 import { asProblem, type Problem } from "@/api/problem";
 import { Stopped } from "@/stores/outbox";
 
-/** A click this soon after the last answer belongs to the double click that began before it. */
-const SETTLE_MS = 500;
+/** So long after the answer the button still rests: the second click of a double click must not hit what came in its place. */
+const REST_MS = 400;
 
 export interface Task {
   busy: Readonly<Ref<boolean>>;
@@ -13,13 +13,12 @@ export interface Task {
   run: (work: () => Promise<void>) => Promise<boolean>;
 }
 
-export function useTask(): Task {
+export function useTask(restMs: number = REST_MS): Task {
   const busy = ref(false);
   const problem = ref<Problem | null>(null);
-  let settledAt = -Infinity;
 
   async function run(work: () => Promise<void>): Promise<boolean> {
-    if (busy.value || performance.now() - settledAt < SETTLE_MS) return false;
+    if (busy.value) return false;
     busy.value = true;
     problem.value = null;
     try {
@@ -29,8 +28,7 @@ export function useTask(): Task {
       if (!(error instanceof Stopped)) problem.value = asProblem(error);
       return false;
     } finally {
-      busy.value = false;
-      settledAt = performance.now();
+      setTimeout(() => (busy.value = false), restMs);
     }
   }
 

@@ -1,8 +1,10 @@
 /** The last known price of each symbol. Live quotes, replies and lists all come here; the newest quote wins. */
 import { defineStore } from "pinia";
 import { reactive } from "vue";
+import { asProblem } from "@/api/problem";
 import { findSymbols, readQuote } from "@/api/reads";
 import type { SymbolPrice } from "@/api/types";
+import { serverNow } from "@/lib/clock";
 import { cents, type Cents } from "@/lib/money";
 import { useSession } from "./session";
 
@@ -12,6 +14,9 @@ export interface KnownPrice {
   /** The price before this one, when we saw it change. */
   before: Cents | null;
 }
+
+/** commands.md: a price may be used for this long. */
+export const QUOTE_LIFE_MS = 60_000;
 
 /** Symbols whose last price is looked up at the same time. */
 const MAX_LOOKUPS = 4;
@@ -42,16 +47,27 @@ export const useQuotes = defineStore("quotes", () => {
     learn(quote.symbol, quote.price, quote.quoted_at);
   }
 
+  /** Fresh prices for all that are older than a quote's life, a few at a time. Throws the first Problem. */
+  async function freshen(symbols: string[]): Promise<void> {
+    const old = symbols.filter((symbol) => serverNow() - (known.get(symbol)?.quotedAt ?? 0) > QUOTE_LIFE_MS);
+    await inTurns(old, fresh);
+  }
+
   /** Looks up the last recorded price of those we know none of; costs nothing. A symbol is asked for once. */
   async function recall(symbols: string[]): Promise<void> {
     const missing = symbols.filter((symbol) => !known.has(symbol) && !asked.has(symbol));
     missing.forEach((symbol) => asked.add(symbol));
-    const next = async (): Promise<void> => {
-      for (let symbol = missing.pop(); symbol !== undefined; symbol = missing.pop()) {
-        learnAll((await findSymbols(symbol, 1)).symbols);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(MAX_LOOKUPS, missing.length) }, next));
+    await inTurns(missing, recorded);
+  }
+
+  /** The newest recorded price. One that cannot be read is not known, or as old as it says; later it is asked for again. */
+  async function recorded(symbol: string): Promise<void> {
+    try {
+      learnAll((await findSymbols(symbol, 1)).symbols);
+    } catch (error) {
+      asProblem(error);
+      asked.delete(symbol);
+    }
   }
 
   function clear(): void {
@@ -59,5 +75,13 @@ export const useQuotes = defineStore("quotes", () => {
     asked.clear();
   }
 
-  return { known, learn, learnAll, fresh, recall, clear };
+  return { known, learn, learnAll, fresh, freshen, recall, recorded, clear };
 });
+
+async function inTurns(symbols: string[], act: (symbol: string) => Promise<void>): Promise<void> {
+  const left = [...symbols];
+  const next = async (): Promise<void> => {
+    for (let symbol = left.shift(); symbol !== undefined; symbol = left.shift()) await act(symbol);
+  };
+  await Promise.all(Array.from({ length: Math.min(MAX_LOOKUPS, left.length) }, next));
+}
