@@ -223,3 +223,30 @@ WEB_IDLE_S = 75
 
 WEB_SOCKET_S = 30
 """The web client gives up on a peer that neither sends the rest of its request nor takes its answer for this long."""
+
+MAX_STREAMS = 2_000
+"""Open streams of events of one worker of the web client."""
+
+MAX_STREAMS_PER_USER = 5
+"""Open streams of events of one user in one worker of the web client."""
+
+MAX_STREAM_BYTES = 256 * 1024
+"""What may wait for the reader of a stream before it is hung up on."""
+
+MAX_STREAM_SYMBOLS = 500
+"""Stocks of one account whose quotes a stream tells, beside those of the watch list."""
+
+MAX_EVENTS_A_LOOK = 200
+"""Fires and expiries of one user that are read at once for streams; more come with the next look."""
+
+STREAM_POLL_MS = 250
+"""How often a worker of the web client looks for what its streams have to tell."""
+
+STREAM_CHECK_MS = 2_000
+"""How often it looks whether their sessions have ended, their readers gone, their watch lists changed."""
+
+STREAM_HEARTBEAT_MS = 10_000
+"""After so long without an event a stream sends a comment."""
+
+MAX_WEB_VALKEY_WAITING = 10_000
+"""Calls of one worker of the web client that wait for the cache."""

@@ -1,25 +1,26 @@
 """The composition root of a worker: connections are opened, parts made, and the application put around them."""
 
+import os
 import secrets
+import sys
+import threading
 from typing import TYPE_CHECKING, Final
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from core import serve
+from core import log, serve
 from core.clock import Clock, SystemClock
-from core.limits import WEB_DATABASE_CONNECTIONS, WEB_VALKEY_TIMEOUT_MS
+from core.limits import WEB_DATABASE_CONNECTIONS
 from core.settings import Settings
 from webclient.accounts import Accounts
 from webclient.app import create_app
 from webclient.hashing import Hashing
+from webclient.hub import Hub
 from webclient.lines import Lines
 from webclient.lockout import Lockout
 from webclient.metrics import LINE_SECONDS
 from webclient.parts import Parts
 from webclient.sessions import Rate, Sessions
 from webclient.store import open_pool
+from webclient.valkey import Valkey
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -31,6 +32,7 @@ _SECONDS_AT_ONCE: Final = 5
 
 def compose(settings: Settings) -> "WSGIApplication":
     """The application of this worker. Raises ValueError when a setting is missing, OSError when a file cannot be read."""
+    threading.excepthook = _die
     application = create_app(make_parts(settings, SystemClock()))
     serve.calm_memory()
     return application
@@ -39,7 +41,7 @@ def compose(settings: Settings) -> "WSGIApplication":
 def make_parts(settings: Settings, clock: Clock) -> Parts:
     """Everything that a request may need. Neither Postgres nor Valkey has to be there yet."""
     pool = open_pool(settings.database_url, WEB_DATABASE_CONNECTIONS, settings.name)
-    valkey = connect(settings)
+    valkey = Valkey(settings.redis_url, settings.redis_password, clock)
     secret = _secret(settings)
     address, user = _rate(settings.web_address_rate), _rate(settings.web_user_rate)
     return Parts(
@@ -53,19 +55,7 @@ def make_parts(settings: Settings, clock: Clock) -> Parts:
         hashing=Hashing(),
         lockout=Lockout(valkey, secret, settings.web_login_rate),
         lines=_lines(settings, clock),
-    )
-
-
-def connect(settings: Settings) -> redis.Redis:
-    """Valkey, with short patience and without attempts of the library's own."""
-    patience = WEB_VALKEY_TIMEOUT_MS / 1000
-    return redis.Redis.from_url(
-        settings.redis_url,
-        password=settings.redis_password,
-        socket_timeout=patience,
-        socket_connect_timeout=patience,
-        retry=Retry(NoBackoff(), 1),
-        max_connections=64,
+        hub=Hub(pool, clock),
     )
 
 
@@ -86,3 +76,11 @@ def _secret(settings: Settings) -> bytes:
     if len(secret) < _MIN_SECRET_BYTES:
         raise ValueError(f"the file of DAYTRADE_WEB_SECRET_FILE holds less than {_MIN_SECRET_BYTES} bytes")
     return secret
+
+
+def _die(failure: threading.ExceptHookArgs) -> None:
+    """A thread that raised is a bug: logged once, and the worker ends, to be replaced."""
+    thread = failure.thread and failure.thread.name
+    log.get_logger().error("thread died", thread=thread, exc_info=failure.exc_value)
+    sys.stderr.flush()
+    os._exit(70)

@@ -9,14 +9,14 @@ from core.clock import Clock
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    import redis
-
     from webclient.accounts import Accounts
     from webclient.hashing import Hashing
+    from webclient.hub import Hub
     from webclient.lines import Lines
     from webclient.lockout import Lockout
     from webclient.sessions import Sessions
     from webclient.store import Pool
+    from webclient.valkey import Valkey
 
 NAME = "daytrade"
 """Where the app keeps its parts, in `app.extensions`."""
@@ -30,7 +30,7 @@ class Parts:
     clock: Clock
     pool: "Pool"
     """Postgres, as the role daytrade_web; use webclient.store.connection."""
-    valkey: "redis.Redis"
+    valkey: "Valkey"
     secret: bytes
     """Key of the HMACs (CSRF tokens, device cookies)."""
     sessions: "Sessions"
@@ -39,6 +39,8 @@ class Parts:
     lockout: "Lockout"
     lines: "Lines"
     """The way to the load balancer; resources take webclient.trade."""
+    hub: "Hub"
+    """Everybody to whom events are streamed."""
 
 
 def parts() -> Parts:

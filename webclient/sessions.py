@@ -6,26 +6,26 @@ a minute at most; where Valkey is away, or has lost what it knew, the copy decid
 (which did not answer) is found out at the next renewal: a minute later at most.
 """
 
+import contextlib
 import hashlib
 import hmac
 import secrets
 from pathlib import Path
 from typing import Final
 
-import redis
 from msgspec import Struct
-from redis.exceptions import RedisError
 
 from core.clock import Clock
+from core.errors import Unavailable
 from core.limits import (
     WEB_SESSION_IDLE_MS,
     WEB_SESSION_LIFE_MS,
     WEB_SESSION_SEEN_MS,
-    WEB_VALKEY_PAUSE_MS,
 )
 from db import queries
 from webclient.access import Identity
 from webclient.store import Pool, connection
+from webclient.valkey import Script, Valkey
 
 _SQL: Final = queries.load("web_accounts")
 _SCRIPT: Final = Path(__file__).with_name("sessions.lua")
@@ -53,29 +53,25 @@ class Visit(Struct, frozen=True):
 class Sessions:
     """Starts, finds and ends sessions."""
 
-    def __init__(self, valkey: redis.Redis, pool: Pool, clock: Clock, address: Rate, user: Rate) -> None:
+    def __init__(self, valkey: Valkey, pool: Pool, clock: Clock, address: Rate, user: Rate) -> None:
         self._valkey = valkey
         self._pool = pool
         self._clock = clock
         self._rates = (address.each_us, address.burst, user.each_us, user.burst)
-        self._script = valkey.register_script(_SCRIPT.read_text("utf-8"))
-        self._pause_until_ms = 0
-        """Valkey did not answer: until then nobody waits for it again."""
+        self._script = Script(valkey, _SCRIPT)
 
     def visit(self, token: str | None, address: str) -> Visit:
         """Counts a request from that address, and of the session's user if there is one. Raises Problem UNAVAILABLE.
 
         While Valkey is away nothing is counted: requests are let through.
         """
-        digest = _digest(token) if token is not None and len(token) == _TOKEN_CHARACTERS else None
-        if self._clock.monotonic_ms() >= self._pause_until_ms:
-            try:
-                return self._visit(token, digest, address)
-            except RedisError:
-                self._pause_until_ms = self._clock.monotonic_ms() + WEB_VALKEY_PAUSE_MS
-        if token is None or digest is None:
-            return Visit(None)
-        return Visit(self._from_copy(token, digest, renew=True))
+        digest = token_digest(token) if token is not None and len(token) == _TOKEN_CHARACTERS else None
+        try:
+            return self._visit(token, digest, address)
+        except Unavailable:
+            if token is None or digest is None:
+                return Visit(None)
+            return Visit(self._from_copy(token, digest, renew=True))
 
     def _visit(self, token: str | None, digest: bytes | None, address: str) -> Visit:
         now = self._clock.now_ms()
@@ -88,10 +84,10 @@ class Sessions:
         if not user:
             identity = self._from_copy(token, digest, renew=False)
             if identity is not None:
-                self._remember(digest, identity, now)
+                self._try_remember(digest, identity, now)
             return Visit(identity)
         if due and not self._renewed(digest, now):
-            self._valkey.delete(_key(digest))
+            self._forget([digest])
             return Visit(None)
         return Visit(Identity(user.decode(), role.decode(), token, expires), 0, user_wait)
 
@@ -99,7 +95,7 @@ class Sessions:
         """A new session; None when the user was disabled, or the password changed, since it was looked up. Raises Problem."""
         now = self._clock.now_ms()
         identity = Identity(user, role, secrets.token_urlsafe(32), now + WEB_SESSION_LIFE_MS)
-        digest = _digest(identity.token)
+        digest = token_digest(identity.token)
         arguments = {"user": user, "hash": password_hash, "token": digest, "now": now,
                      "idle": now - WEB_SESSION_IDLE_MS, "expires": identity.expires_ms}  # fmt: skip
         with connection(self._pool) as one:
@@ -110,14 +106,14 @@ class Sessions:
 
     def end(self, identity: Identity) -> None:
         """Ends this session. Raises Problem."""
-        digest = _digest(identity.token)
+        digest = token_digest(identity.token)
         with connection(self._pool) as one:
             one.execute(_SQL["session_ended"], {"token": digest})
         self._forget([digest])
 
     def end_others(self, user: str, but: Identity | None = None) -> None:
         """Ends all sessions of the user, or all but one. Raises Problem."""
-        kept = _digest(but.token) if but else b""
+        kept = token_digest(but.token) if but else b""
         with connection(self._pool) as one:
             rows = one.execute(_SQL["sessions_ended"], {"user": user, "but": kept}).fetchall()
         self._forget([bytes(row[0]) for row in rows])
@@ -138,33 +134,20 @@ class Sessions:
                 one.execute(_SQL["session_seen"], {"token": digest, "now": now})
         return Identity(user, role, token, expires)
 
-    def _remember(self, digest: bytes, identity: Identity, now: int) -> None:
-        key = _key(digest)
-        fields: dict[str | bytes | bytearray | memoryview[int] | int | float, str | int] = {
-            "user": identity.user,
-            "role": identity.role,
-            "end": identity.expires_ms,
-            "copied": now,
-        }
-        with self._valkey.pipeline(transaction=True) as pipeline:
-            pipeline.hset(key, mapping=fields)
-            pipeline.pexpire(key, WEB_SESSION_IDLE_MS)
-            pipeline.execute()
-
     def _try_remember(self, digest: bytes, identity: Identity, now: int) -> None:
         """The copy is enough: whoever does not find the session in Valkey looks there."""
-        try:
-            self._remember(digest, identity, now)
-        except RedisError:
-            self._pause_until_ms = self._clock.monotonic_ms() + WEB_VALKEY_PAUSE_MS
+        key = _key(digest)
+        fields = ("user", identity.user, "role", identity.role, "end", identity.expires_ms, "copied", now)
+        with contextlib.suppress(Unavailable):
+            self._valkey.calls(
+                ("MULTI",), ("HSET", key, *fields), ("PEXPIRE", key, WEB_SESSION_IDLE_MS), ("EXEC",)
+            )
 
     def _forget(self, digests: list[bytes]) -> None:
-        if not digests:
-            return
-        try:
-            self._valkey.delete(*map(_key, digests))
-        except RedisError:
-            self._pause_until_ms = self._clock.monotonic_ms() + WEB_VALKEY_PAUSE_MS
+        """What Valkey does not hear now, it is told when the session is renewed."""
+        if digests:
+            with contextlib.suppress(Unavailable):
+                self._valkey.call("DEL", *map(_key, digests))
 
 
 def csrf_token(secret: bytes, identity: Identity) -> str:
@@ -172,7 +155,8 @@ def csrf_token(secret: bytes, identity: Identity) -> str:
     return hmac.new(secret, b"csrf:" + identity.token.encode(), hashlib.sha256).hexdigest()
 
 
-def _digest(token: str) -> bytes:
+def token_digest(token: str) -> bytes:
+    """What both places know of a session's id."""
     return hashlib.sha256(token.encode()).digest()
 
 

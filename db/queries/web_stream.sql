@@ -1,0 +1,68 @@
+-- What the web client's streams of events look at, four times a second for everybody who watches (ARCHITECTURE, "Streams").
+
+-- name: accounts
+-- Of these users, those whose account has changed since the version that is known: its sequence; a digest of all that
+-- DISPLAY_SUMMARY shows but its history (which DISPLAY_SUMMARY itself changes); where that is new, also the stocks that the
+-- account is about; and the fires and expiries after the last one that was told (index audit_told). One statement, so one
+-- snapshot: whatever made this version of an account has all of its events here.
+SELECT a.username, a.version, a.seq, d.digest,
+    CASE WHEN d.digest IS DISTINCT FROM w.digest THEN ARRAY(
+        SELECT symbol FROM holding WHERE username = a.username AND shares + reserved_shares > 0
+        UNION SELECT symbol FROM trigger_order WHERE username = a.username
+        UNION SELECT p ->> 0 FROM json_array_elements(a.buys::json) AS p
+        UNION SELECT p ->> 0 FROM json_array_elements(a.sells::json) AS p
+        ORDER BY symbol LIMIT %(most_symbols)s
+    ) END AS symbols,
+    ARRAY(
+        SELECT json_build_array(seq, kind, command, symbol, price_cents, shares, added_cents, timestamp_ms, number)::text
+        FROM audit WHERE username = a.username AND seq > w.told AND kind IN (3, 4)
+        ORDER BY audit.seq LIMIT %(most_events)s
+    ) AS events
+FROM (
+    SELECT
+        unnest(%(users)b::text[]) AS username, unnest(%(versions)b::bigint[]) AS version,
+        unnest(%(digests)b::text[]) AS digest, unnest(%(told)b::bigint[]) AS told
+) AS w
+JOIN account AS a ON a.username = w.username AND a.version <> w.version
+CROSS JOIN LATERAL (
+    SELECT md5(concat_ws(
+        '|', a.cash_cents, a.reserved_cents, a.buys, a.sells,
+        coalesce((
+            SELECT string_agg(concat_ws(' ', symbol, shares, reserved_shares, cost_cents), ',' ORDER BY symbol)
+            FROM holding WHERE username = a.username AND shares + reserved_shares > 0
+        ), ''),
+        coalesce((
+            SELECT string_agg(concat_ws(' ', symbol, side, amount_cents, coalesce(price_cents, 0), shares), ',' ORDER BY symbol, side)
+            FROM trigger_order WHERE username = a.username
+        ), '')
+    )) AS digest
+) AS d;
+
+-- name: watched
+-- Of these users, those whose watch list is not as it is known: how many there are, when the newest was added, and which.
+SELECT w.username, l.length, l.newest_ms, l.symbols
+FROM (
+    SELECT
+        unnest(%(users)b::text[]) AS username, unnest(%(lengths)b::bigint[]) AS length,
+        unnest(%(newest)b::bigint[]) AS newest_ms
+) AS w
+CROSS JOIN LATERAL (
+    SELECT count(*) AS length, coalesce(max(added_ms), 0) AS newest_ms, coalesce(array_agg(symbol), '{}') AS symbols
+    FROM watch WHERE username = w.username
+) AS l
+WHERE (l.length, l.newest_ms) <> (w.length, w.newest_ms);
+
+-- name: quotes
+-- Of these symbols, those whose newest quote is not the one that is known.
+SELECT q.symbol, q.price_cents, q.quote_time_ms
+FROM (
+    SELECT
+        unnest(%(symbols)b::text[]) AS symbol, unnest(%(prices)b::bigint[]) AS price_cents,
+        unnest(%(times)b::bigint[]) AS quote_time_ms
+) AS k
+JOIN quote AS q ON q.symbol = k.symbol AND (q.quote_time_ms, q.price_cents) <> (k.quote_time_ms, k.price_cents);
+
+-- name: sessions
+-- Of these sessions, those that have not ended. The copy of a session's last request is up to a minute old (web_accounts.sql).
+SELECT s.token_hash FROM web_session AS s JOIN login AS l USING (username)
+WHERE s.token_hash = ANY (%(tokens)b::bytea[]) AND s.expires_ms > %(now)s AND s.seen_ms > %(idle)s AND NOT l.disabled;
