@@ -17,14 +17,14 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-import redis
 from msgspec import Struct
-from redis.exceptions import RedisError
 
+from core.errors import Unavailable
 from core.limits import LOCKOUT_MEMORY_MS, MAX_LOCKOUT_MS
 from webclient.metrics import LIMITED, LOGINS
 from webclient.problems import LOCKED_OUT, RATE_LIMITED, UNAVAILABLE, Problem
 from webclient.sessions import Rate
+from webclient.valkey import Argument, Script, Valkey
 
 _SCRIPT: Final = Path(__file__).with_name("lockout.lua")
 _NONCE_BYTES: Final = 16
@@ -56,12 +56,12 @@ class Attempt(Struct, frozen=True):
 class Lockout:
     """Counts attempts to log in."""
 
-    def __init__(self, valkey: redis.Redis, secret: bytes, per_minute: int) -> None:
+    def __init__(self, valkey: Valkey, secret: bytes, per_minute: int) -> None:
         """`per_minute`: attempts of one address, all users together, failed or not."""
         self._valkey = valkey
         self._secret = secret
         self._rate = Rate(60_000_000 // per_minute, per_minute)
-        self._script = valkey.register_script(_SCRIPT.read_text("utf-8"))
+        self._script = Script(valkey, _SCRIPT)
 
     def attempt(self, user: str, address: str, cookie: str | None) -> Attempt:
         """To be called before a password is looked at. Raises Problem LOCKED_OUT, RATE_LIMITED, UNAVAILABLE."""
@@ -87,13 +87,11 @@ class Lockout:
     def succeeded(self, attempt: Attempt) -> None:
         """Takes back what `attempt` counted. Raises Problem UNAVAILABLE."""
         try:
-            with self._valkey.pipeline(transaction=True) as pipeline:
-                pipeline.delete(attempt.own)
-                if attempt.shared:
-                    pipeline.hincrby(attempt.shared, "count", -1)
-                    pipeline.hdel(attempt.shared, "until")
-                pipeline.execute()
-        except RedisError as error:
+            undo: list[tuple[Argument, ...]] = [("MULTI",), ("DEL", attempt.own)]
+            if attempt.shared:
+                undo += [("HINCRBY", attempt.shared, "count", -1), ("HDEL", attempt.shared, "until")]
+            self._valkey.calls(*undo, ("EXEC",))
+        except Unavailable as error:
             raise _away() from error
 
     def new_device(self, user: str) -> str:
@@ -119,10 +117,16 @@ class Lockout:
             counts.append((attempt.shared, OF_ADDRESS))
         keys = [f"web:logins:{network}", *[key for key, _ in counts]]
         bounds = [number for _, bound in counts for number in (bound.free, bound.first_wait_ms)]
-        arguments = [self._rate.each_us, self._rate.burst, LOCKOUT_MEMORY_MS, MAX_LOCKOUT_MS, *bounds]
+        arguments: list[Argument] = [
+            self._rate.each_us,
+            self._rate.burst,
+            LOCKOUT_MEMORY_MS,
+            MAX_LOCKOUT_MS,
+            *bounds,
+        ]
         try:
             wait_us, locked_ms = self._script(keys, arguments)
-        except RedisError as error:
+        except Unavailable as error:
             raise _away() from error
         if locked_ms:
             LOGINS.labels("locked_out").inc()
