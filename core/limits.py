@@ -152,11 +152,8 @@ MAX_METRICS_BYTES = 4 * 1024 * 1024
 MAX_VIOLATIONS_PER_CHECK = 20
 """Sentences that one check of the database returns; the first say what is wrong."""
 
-WEB_SESSIONS = 16
-"""Sessions over which the web client spreads the commands of all users. Never to be changed: a key would mean another request."""
-
 MAX_WEB_OUTSTANDING_LINES = 8_192
-"""Unanswered lines of one worker of the web client; over that it answers BUSY."""
+"""Unanswered lines of one connection of the web client to the load balancer; over that it answers BUSY."""
 
 WEB_LINE_DEADLINE_MS = 25_000
 """The web client waits so long for a reply before it answers BUSY: longer than any tier takes to say BUSY or QUOTE_UNAVAILABLE."""
@@ -250,3 +247,18 @@ STREAM_HEARTBEAT_MS = 10_000
 
 MAX_WEB_VALKEY_WAITING = 10_000
 """Calls of one worker of the web client that wait for the cache."""
+
+INITIAL_PASSWORD_MS = 24 * 3_600_000
+"""A password that was made up for somebody's first log-in ends after this long, unless they changed it (ASVS 5.0, 6.4.1)."""
+
+TIER_DEADLINE_MS = 500
+"""A tier that has not shown its metrics to the web client within this time counts as down."""
+
+TIERS_FRESH_MS = 1_000
+"""How old what a supervisor sees of the tiers may be, so that each worker asks them at most so often."""
+
+MAX_USERS_PAGE = 200
+"""Users on one page of the supervisor's list."""
+
+MAX_DUMPS_LISTED = 1_000
+"""Audit logs in the supervisor's list: the newest."""

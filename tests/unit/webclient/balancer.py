@@ -75,7 +75,7 @@ class Balancer:
         connection = Connection(self._listener.accept()[0])
         self._connections.append(connection)
         if greet:
-            assert connection.line().startswith(b"SESSION web-")
+            assert connection.line().startswith(b"SESSION web")
             connection.send(b"SESSION OK\n")
         return connection
 
