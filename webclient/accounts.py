@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from core.clock import Clock, SystemClock
 from core.ids import is_user
+from core.limits import INITIAL_PASSWORD_MS
 from db import queries
 from webclient import passwords
 from webclient.store import Pool, connection
@@ -21,6 +22,8 @@ class Login(Struct, frozen=True):
     password_hash: str
     role: str
     disabled: bool
+    initial_until_ms: int | None
+    """Until when a password that was given, not chosen, is good for."""
 
 
 class Accounts:
@@ -66,17 +69,20 @@ class Accounts:
             return one.execute(_SQL[query], arguments).fetchone() is not None
 
 
-def put_supervisor(database_url: str, user: str, password: str) -> None:
+def put_supervisor(database_url: str, user: str, password: str, initial: bool = False) -> None:
     """Makes a supervisor, or gives an old one a new password and ends their sessions; for the command line, without a web tier.
 
-    `database_url` is a libpq URL of the role daytrade_web. Raises psycopg.Error, and ValueError, in words for the operator, for a
-    name or a password that will not do and for a name that is a trader's.
+    `database_url` is a libpq URL of an administrator, or of the role daytrade_web. An `initial` password was made up by a
+    program: it is good for INITIAL_PASSWORD_MS, within which its owner has to change it. Raises psycopg.Error, and ValueError,
+    in words for the operator, for a name or a password that will not do and for a name that is a trader's.
     """
     if not is_user(user) or user in {".", ".."}:
         raise ValueError("A user name has 1 to 64 letters, digits, dots, hyphens and underscores.")
     if complaint := passwords.complaint(password, user):
         raise ValueError(complaint)
-    arguments = {"user": user, "hash": passwords.hash_now(password), "now": SystemClock().now_ms()}
+    now = SystemClock().now_ms()
+    until = now + INITIAL_PASSWORD_MS if initial else None
+    arguments = {"user": user, "hash": passwords.hash_now(password), "now": now, "initial_until": until}
     with psycopg.connect(database_url) as one:
         if one.execute(_SQL["put_supervisor"], arguments).fetchone() is None:
             raise ValueError(f"{user} is a trader's name: choose another one for the supervisor.")

@@ -1,8 +1,8 @@
 -- Log-ins and sessions of the web client. Times are milliseconds since 1970.
 
 -- name: find
--- Who logs in: (password_hash, role, disabled).
-SELECT password_hash, role, disabled FROM login WHERE username = %(user)s;
+-- Who logs in: (password_hash, role, disabled, initial_until_ms).
+SELECT password_hash, role, disabled, initial_until_ms FROM login WHERE username = %(user)s;
 
 -- name: register
 -- A new trader; no row when the name is taken, be it by a log-in or by a trading account that somebody opened through the load balancer.
@@ -14,17 +14,18 @@ RETURNING username;
 
 -- name: put_supervisor
 -- A supervisor by this password, new or again; no row when the name is a trader's.
-INSERT INTO login (username, password_hash, role, created_ms, password_changed_ms)
-SELECT %(user)s, %(hash)s, 'supervisor', %(now)s, %(now)s
+INSERT INTO login (username, password_hash, role, created_ms, password_changed_ms, initial_until_ms)
+SELECT %(user)s, %(hash)s, 'supervisor', %(now)s, %(now)s, %(initial_until)s
 WHERE NOT EXISTS (SELECT FROM account WHERE username = %(user)s)
 ON CONFLICT (username) DO UPDATE
-SET password_hash = excluded.password_hash, password_changed_ms = excluded.password_changed_ms, disabled = false
+SET password_hash = excluded.password_hash, password_changed_ms = excluded.password_changed_ms, disabled = false,
+    initial_until_ms = excluded.initial_until_ms
 WHERE login.role = 'supervisor'
 RETURNING username;
 
 -- name: set_password
 -- Only over the hash that was verified: of two changes at once, one wins and the other is told.
-UPDATE login SET password_hash = %(hash)s, password_changed_ms = %(now)s
+UPDATE login SET password_hash = %(hash)s, password_changed_ms = %(now)s, initial_until_ms = NULL
 WHERE username = %(user)s AND password_hash = %(old)s
 RETURNING username;
 

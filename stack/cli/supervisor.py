@@ -32,21 +32,21 @@ def supervisor(
     password = (
         sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(_PASSWORD_BYTES)
     )
-    _put(now.admin_url, name, password)
+    _put(now.admin_url, name, password, initial=not password_stdin)
     if password_stdin:
         print(f"{name} can log in.")
         return
     file = directory / _FOLDER / f"{name}.password"
     file.parent.mkdir(mode=0o700, exist_ok=True)
     secretfiles.write(file, password + "\n")
-    print(f"{name} can log in; the password is in {file}")
+    print(f"{name} can log in; the password is in {file} and good for a day: change it in the web client")
 
 
-def _put(database_url: str, name: str, password: str) -> None:
+def _put(database_url: str, name: str, password: str, initial: bool) -> None:
     from webclient.accounts import put_supervisor
 
     try:
-        put_supervisor(database_url, name, password)
+        put_supervisor(database_url, name, password, initial)
     except ValueError as error:
         raise StackError(str(error)) from error
     except psycopg.Error as error:

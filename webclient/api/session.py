@@ -9,6 +9,7 @@ from msgspec import Struct
 from core.errors import FORBIDDEN
 from webclient import intake, passwords
 from webclient.access import ANYONE, SIGNED_IN, TRADER, Identity, access, current
+from webclient.accounts import Login
 from webclient.guard import COOKIE
 from webclient.metrics import LOGINS
 from webclient.parts import parts
@@ -76,7 +77,7 @@ def log_in(body: Credentials) -> Response:
     attempt = parts().lockout.attempt(body.user, _address(), request.cookies.get(DEVICE_COOKIE))
     login = parts().accounts.find(body.user)
     right = parts().hashing.verify(login.password_hash if login else None, body.password)
-    if login is None or not right or login.disabled:
+    if login is None or not right or login.disabled or _is_over(login):
         LOGINS.labels("refused").inc()
         raise Problem(UNAUTHENTICATED, _WRONG)
     parts().lockout.succeeded(attempt)
@@ -140,6 +141,11 @@ def _logged_in(user: str, role: str, password_hash: str, status: int) -> Respons
     if not parts().lockout.is_device(user, request.cookies.get(DEVICE_COOKIE)):
         _set_cookie(response, DEVICE_COOKIE, parts().lockout.new_device(user), _DEVICE_LIFE_S)
     return response
+
+
+def _is_over(login: Login) -> bool:
+    """Whether the password was one for the first log-in, which came too late."""
+    return login.initial_until_ms is not None and login.initial_until_ms <= parts().clock.now_ms()
 
 
 def _set_cookie(response: Response, name: str, value: str, life_s: int | None = None) -> None:
