@@ -5,7 +5,9 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig(({ mode }) => {
   /** Where `npm run dev` sends what belongs to the server: the web tier's address. */
-  const server = loadEnv(mode, ".", "DAYTRADE_")["DAYTRADE_UI_SERVER"] ?? "http://127.0.0.1:8000";
+  const target = loadEnv(mode, ".", "DAYTRADE_")["DAYTRADE_UI_SERVER"] ?? "http://127.0.0.1:8000";
+  /** With the Host of the page, or the server takes the requests for forged ones. */
+  const server = { target, changeOrigin: false };
   return {
     plugins: [vue()],
     resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },

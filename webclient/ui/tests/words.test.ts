@@ -59,7 +59,7 @@ describe("triggers", () => {
 });
 
 describe("history's filter", () => {
-  const form = { command: "BUY", outcome: "OK", symbol: " abc ", from: "2026-11-21T10:00", to: "2026-11-21T10:05" };
+  const form = { command: "BUY", outcome: "OK", symbol: " abc ", from: "2026-11-21T10:00", to: "2026-11-21T10:05", lookups: "" };
   test("there and back through the address", () => {
     expect(fromQuery(toQuery(form))).toEqual({ ...form, symbol: "abc" });
     expect(toQuery(EMPTY)).toEqual({});
@@ -68,10 +68,15 @@ describe("history's filter", () => {
   test("as the API wants it: the last minute counts whole", () => {
     const filter = toFilter(form);
     expect(filter).toMatchObject({ command: "BUY", outcome: "OK", symbol: "ABC" });
-    expect((filter.to ?? 0) - (filter.from ?? 0)).toBe(5 * 60_000 + 59_999);
+    expect((filter.to ?? 0) - (filter.from ?? 0)).toBe(6 * 60_000);
   });
   test("what is no symbol and no time does not filter", () => {
-    expect(toFilter({ ...EMPTY, symbol: "ABCD", from: "soon", to: "" })).toEqual({});
+    expect(toFilter({ ...EMPTY, symbol: "ABCD", from: "soon", to: "" })).toEqual({ lookups: "false" });
+  });
+  test("look-ups are left out unless they are asked for", () => {
+    expect(toFilter(EMPTY).lookups).toBe("false");
+    expect(toFilter({ ...EMPTY, lookups: "yes" }).lookups).toBeUndefined();
+    expect(toFilter({ ...EMPTY, command: "QUOTE" }).lookups).toBeUndefined();
   });
 });
 

@@ -148,7 +148,7 @@ export interface HistoryEntry {
 
 export interface HistoryPage {
   entries: HistoryEntry[];
-  next: string | number | null;
+  next: string | null;
 }
 
 /** Empty or missing fields do not filter. Times are ms since 1970. */
@@ -157,7 +157,10 @@ export interface HistoryFilter {
   outcome?: string;
   symbol?: string;
   from?: number;
+  /** Not itself included. */
   to?: number;
+  /** "false": without QUOTE, DISPLAY_SUMMARY and DUMPLOG, which change nothing. */
+  lookups?: "false";
 }
 
 export interface FireEvent {

@@ -7,7 +7,10 @@ import { Stopped } from "@/stores/outbox";
 const REST_MS = 400;
 
 export interface Task {
+  /** It runs, or has just ended: the button does nothing. */
   busy: Readonly<Ref<boolean>>;
+  /** It runs: the button says so. */
+  working: Readonly<Ref<boolean>>;
   problem: Ref<Problem | null>;
   /** Runs `work` unless something runs; true when it ended well. */
   run: (work: () => Promise<void>) => Promise<boolean>;
@@ -15,11 +18,12 @@ export interface Task {
 
 export function useTask(restMs: number = REST_MS): Task {
   const busy = ref(false);
+  const working = ref(false);
   const problem = ref<Problem | null>(null);
 
   async function run(work: () => Promise<void>): Promise<boolean> {
     if (busy.value) return false;
-    busy.value = true;
+    busy.value = working.value = true;
     problem.value = null;
     try {
       await work();
@@ -28,9 +32,10 @@ export function useTask(restMs: number = REST_MS): Task {
       if (!(error instanceof Stopped)) problem.value = asProblem(error);
       return false;
     } finally {
+      working.value = false;
       setTimeout(() => (busy.value = false), restMs);
     }
   }
 
-  return { busy, problem, run };
+  return { busy, working, problem, run };
 }

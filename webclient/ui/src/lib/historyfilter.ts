@@ -8,10 +8,14 @@ export interface FilterForm {
   symbol: string;
   from: string;
   to: string;
+  /** "yes": also the commands that change nothing. */
+  lookups: string;
 }
 
-const FIELDS = ["command", "outcome", "symbol", "from", "to"] as const;
-export const EMPTY: FilterForm = { command: "", outcome: "", symbol: "", from: "", to: "" };
+const LOOKUPS = ["QUOTE", "DISPLAY_SUMMARY", "DUMPLOG"];
+
+const FIELDS = ["command", "outcome", "symbol", "from", "to", "lookups"] as const;
+export const EMPTY: FilterForm = { command: "", outcome: "", symbol: "", from: "", to: "", lookups: "" };
 
 /** From the address' query; what does not fit a field is left out. */
 export function fromQuery(query: Record<string, unknown>): FilterForm {
@@ -32,11 +36,12 @@ export function toQuery(form: FilterForm): Record<string, string> {
 /** For the API. A time that is none does not filter; `to` includes its whole minute. */
 export function toFilter(form: FilterForm): HistoryFilter {
   const filter: HistoryFilter = {};
+  if (form.lookups !== "yes" && !LOOKUPS.includes(form.command)) filter.lookups = "false";
   if (form.command !== "") filter.command = form.command;
   if (form.outcome !== "") filter.outcome = form.outcome;
   if (/^[A-Za-z]{1,3}$/.test(form.symbol.trim())) filter.symbol = form.symbol.trim().toUpperCase();
   const [from, to] = [Date.parse(form.from), Date.parse(form.to)];
   if (!Number.isNaN(from)) filter.from = from;
-  if (!Number.isNaN(to)) filter.to = to + 59_999;
+  if (!Number.isNaN(to)) filter.to = to + 60_000;
   return filter;
 }

@@ -7,8 +7,8 @@ import type { Account, Pending, Side, Trigger } from "@/api/types";
 import { cents, type Cents } from "@/lib/money";
 import { useSession } from "./session";
 
-/** commands.md: the price of a pending order holds for this long. */
-export const PENDING_LIFE_MS = 60_000;
+/** commands.md: the price of a pending order holds for this long, unless the server says otherwise when it takes one. */
+const PENDING_LIFE_MS = 60_000;
 
 /** Pause before an account that could not be read is asked for again. */
 const AGAIN_MS = 2_000;
@@ -34,6 +34,7 @@ export const useAccount = defineStore("account", () => {
   const session = useSession();
   const summary = ref<Account | null>(null);
   const problem = ref<Problem | null>(null);
+  const pendingLifeMs = ref(PENDING_LIFE_MS);
   let running: Promise<void> | null = null;
   let wanted = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,14 +53,22 @@ export const useAccount = defineStore("account", () => {
   );
   const pendings = computed<PendingOrder[]>(() =>
     [
-      ...(summary.value?.pending_buys ?? []).map((item, place) => pendingOrder("buy", item, place)),
-      ...(summary.value?.pending_sells ?? []).map((item, place) => pendingOrder("sell", item, place)),
+      ...(summary.value?.pending_buys ?? []).map((item, place) => pendingOrder("buy", item, place, pendingLifeMs.value)),
+      ...(summary.value?.pending_sells ?? []).map((item, place) => pendingOrder("sell", item, place, pendingLifeMs.value)),
     ].sort((a, b) => b.timestamp - a.timestamp),
   );
 
   /** How often a command had this outcome, ever. */
   function count(command: string, outcome = "OK"): number {
     return summary.value?.history.counts[command]?.[outcome] ?? 0;
+  }
+
+  /** Learns the life of orders from one that was placed, if it is still the newest. */
+  function learnLife(side: Side, expiresAt: number): void {
+    const newest = pendings.value.find((order) => order.side === side && order.newest);
+    if (newest && expiresAt > newest.timestamp && expiresAt - newest.timestamp <= 10 * PENDING_LIFE_MS) {
+      pendingLifeMs.value = expiresAt - newest.timestamp;
+    }
   }
 
   /** Reads the account. Calls while a read is under way become one more read after it. Never throws a Problem. */
@@ -95,10 +104,10 @@ export const useAccount = defineStore("account", () => {
     problem.value = null;
   }
 
-  return { summary, problem, cash, reserved, triggers, positions, pendings, count, refresh, clear };
+  return { summary, problem, pendingLifeMs, learnLife, cash, reserved, triggers, positions, pendings, count, refresh, clear };
 });
 
-function pendingOrder(side: Side, item: Pending, place: number): PendingOrder {
+function pendingOrder(side: Side, item: Pending, place: number, lifeMs: number): PendingOrder {
   const value = cents(item.price) * BigInt(item.shares);
-  return { ...item, side, value, expiresAt: item.timestamp + PENDING_LIFE_MS, newest: place === 0 };
+  return { ...item, side, value, expiresAt: item.timestamp + lifeMs, newest: place === 0 };
 }

@@ -26,13 +26,15 @@ export const useOrders = defineStore("orders", () => {
   const tasks = { buy: buying, sell: selling };
 
   /** Throws Problem when it is refused, Stopped when the user gave up waiting. */
-  async function place(side: Side, symbol: string, amount: Cents): Promise<PlacedBuy | PlacedSell> {
+  async function place(side: Side, symbol: string, amount: Cents): Promise<void> {
+    let placed: PlacedBuy | PlacedSell | null = null;
     try {
-      return await outbox.send<PlacedBuy | PlacedSell>(side === "buy" ? placeBuy(symbol, amount) : placeSell(symbol, amount));
+      placed = await outbox.send<PlacedBuy | PlacedSell>(side === "buy" ? placeBuy(symbol, amount) : placeSell(symbol, amount));
     } finally {
       await account.refresh();
       void quotes.recorded(symbol);
     }
+    account.learnLife(side, placed.expires_at);
   }
 
   /** Confirms or cancels the newest pending order of its side, once, however often the button is pressed. */
