@@ -20,6 +20,7 @@ from webclient.metrics import LINE_SECONDS
 from webclient.parts import Parts
 from webclient.sessions import Rate, Sessions
 from webclient.store import open_pool
+from webclient.tiers import Tiers
 from webclient.valkey import Valkey
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def make_parts(settings: Settings, clock: Clock) -> Parts:
         lockout=Lockout(valkey, secret, settings.web_login_rate),
         lines=_lines(settings, clock),
         hub=Hub(pool, clock),
+        tiers=Tiers(settings.metrics_targets, clock),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from webclient.lockout import Lockout
     from webclient.sessions import Sessions
     from webclient.store import Pool
+    from webclient.tiers import Tiers
     from webclient.valkey import Valkey
 
 NAME = "daytrade"
@@ -41,6 +42,8 @@ class Parts:
     """The way to the load balancer; resources take webclient.trade."""
     hub: "Hub"
     """Everybody to whom events are streamed."""
+    tiers: "Tiers"
+    """All tiers' metrics."""
 
 
 def parts() -> Parts:

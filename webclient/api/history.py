@@ -52,7 +52,7 @@ class Paged(Filter, frozen=True, kw_only=True):
     limit: PageSize = 50
 
 
-class History(Struct, frozen=True):
+class HistoryPage(Struct, frozen=True):
     """Entries, newest first. A page may be short, even empty, while `next` says where to go on; null: there are no more."""
 
     entries: list[Entry]
@@ -60,8 +60,8 @@ class History(Struct, frozen=True):
 
 
 @blueprint.get("/users/<user>/history")
-@access(OWNER_OR_SUPERVISOR, query=Paged, gives=History, refuses=(UNAVAILABLE,))
-def show_history(user: str, query: Paged) -> History:
+@access(OWNER_OR_SUPERVISOR, query=Paged, gives=HistoryPage, refuses=(UNAVAILABLE,))
+def show_history(user: str, query: Paged) -> HistoryPage:
     """What the user did and what happened to them, newest first."""
     return page(walk(wanted(user, query), query.before), query.limit)
 
@@ -92,10 +92,10 @@ def walk(what: Wanted, cursor: str | None = None) -> Walk:
     return Walk(parts().pool, what, parts().clock.now_ms(), place, own=current().role == TRADER)
 
 
-def page(way: Walk, limit: int) -> History:
+def page(way: Walk, limit: int) -> HistoryPage:
     """The next page. Raises Problem."""
     entries = way.take(limit)
-    return History(entries, None if way.done else way.place.text())
+    return HistoryPage(entries, None if way.done else way.place.text())
 
 
 def attachment(way: Walk, name: str) -> Response:

@@ -20,7 +20,7 @@ blueprint = APIBlueprint("symbols", __name__, url_prefix="/api", tag="Symbols")
 _SQL: Final = queries.load("web_symbols")
 
 
-class Search(Taken, frozen=True):
+class SymbolSearch(Taken, frozen=True):
     """The beginning of a symbol."""
 
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z]{0,3}\Z", description="0 to 3 letters")] = ""
@@ -75,8 +75,8 @@ class WatchList(Struct, frozen=True):
 
 
 @blueprint.get("/symbols")
-@access(SIGNED_IN, query=Search, gives=Found, refuses=(UNAVAILABLE,))
-def find_symbols(query: Search) -> Found:
+@access(SIGNED_IN, query=SymbolSearch, gives=Found, refuses=(UNAVAILABLE,))
+def find_symbols(query: SymbolSearch) -> Found:
     """Stocks that somebody has asked the price of, by the beginning of their symbol."""
     with connection() as one:
         rows = one.execute(
