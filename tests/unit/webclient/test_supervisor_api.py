@@ -224,8 +224,10 @@ def test_nothing_else_of_the_machine_is_sent(boss: Visitor, folder: Path, balanc
         (folder / name).write_text("no")
     (folder / "fine").write_text("yes")
     assert [dump["filename"] for dump in boss.get("/api/supervisor/dumps")["dumps"]] == ["fine"]
-    tried = ["..%2Fsecret", "../secret", "..", ".", "%2e%2e", "inside", "gone", "pipe", "folder", "fine/", "fine%00",
-             "fine%0a", ".all.xml.0123.part~", f"web-{'0' * 32}.xml", "odd%20name", "%C3%A9", "x" * 129, "C:\\secret", str(secret)]  # fmt: skip
+    tried = [
+        "..%2Fsecret", "../secret", "..", ".", "%2e%2e", "inside", "gone", "pipe", "folder", "fine/", "fine%00", "fine%0a",
+        ".all.xml.0123.part~", f"web-{'0' * 32}.xml", "odd%20name", "%C3%A9", "x" * 129, "C:\\secret", str(secret),
+    ]  # fmt: skip
     for name in tried:
         answer = boss.ask("GET", f"/api/supervisor/dumps/{name}")
         assert answer.status_code in {400, 404, 405}, name
