@@ -65,6 +65,14 @@ def optional_column(values: Sequence[int | None]) -> Numbers:
     return Numbers(_HEADER.pack(1, 1, _BIGINT, len(values), 1) + b"".join(elements))
 
 
+def rare_column(values: Sequence[int]) -> Numbers:
+    """Integers as a bigint[]; no element at all where all are 0, as they nearly always are.
+
+    Unnested beside longer columns, one that has ended is NULL.
+    """
+    return number_column(values) if any(values) else _EMPTY
+
+
 def account_columns(accounts: Iterable[Account]) -> dict[str, Column]:
     changed = sorted(accounts, key=lambda account: account.user)
     return {
@@ -133,7 +141,7 @@ _ROW_COLUMNS: Final[dict[str, Callable[[Sequence[Any]], Column]]] = {
     "row_added": number_column,
     "row_removed": number_column,
     "row_error": text_column,
-    "row_shares": number_column,
+    "row_shares": rare_column,
     "row_body": text_column,
     "row_reply": text_column,
 }

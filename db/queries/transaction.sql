@@ -3,9 +3,9 @@
 -- name: commit_batch
 -- A whole batch in one statement, which is one transaction and one round trip. Numbers come as arrays, texts as one text
 -- whose parts a separator parts (an empty one is NULL); all are unnested side by side, since unnest(a, b, ...) would make a
--- table of each first. Accounts are written first, in the order of their names, each only if nobody else changed it since it
--- was read; the rows of an account that somebody did change, or made for a user who had none when we looked, are left out.
--- Returns those accounts' names.
+-- table of each first (one that ends before the others, as row_shares does, is NULL from there on). Accounts are written
+-- first, in the order of their names, each only if nobody else changed it since it was read; the rows of an account that
+-- somebody did change, or made for a user who had none when we looked, are left out. Returns those accounts' names.
 WITH written AS (
     INSERT INTO account AS a (username, version, cash_cents, reserved_cents, timestamp_ms, seq, buys, sells, expired, history)
     SELECT username, version + 1, cash, reserved, timestamp_ms, seq, buys, sells, expired, decode(history, 'hex')

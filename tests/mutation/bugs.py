@@ -17,6 +17,7 @@ _IDS: Final = _unit("core", "ids")
 _FRAMING: Final = _unit("core", "framing")
 _DECIDE: Final = _unit("transaction", "decide")
 _RULES: Final = _unit("transaction", "rules")
+_COSTS: Final = _unit("transaction", "account_costs")
 _BATCH: Final = _unit("transaction", "batch")
 _BALANCE: Final = _unit("loadbalancer", "balance", "balance_random")
 _DESK: Final = _unit("webserver", "desk")
@@ -152,6 +153,36 @@ _TRANSACTION: Final = (
         "self.shown.triggers.stale.add(key)",
         "self.shown.triggers.stale.discard(key)",
         _unit("transaction", "summary"),
+    ),
+    Bug(
+        "a sale takes a cent too much of the cost", "transaction.account",
+        "holding.cost_cents -= holding.cost_cents * shares // (holding.free + holding.reserved)",
+        "holding.cost_cents -= -(-holding.cost_cents * shares // (holding.free + holding.reserved))",
+        _COSTS,
+    ),
+    Bug(
+        "shares that are not reserved have no part of the cost", "transaction.account",
+        "holding.cost_cents -= holding.cost_cents * shares // (holding.free + holding.reserved)",
+        "holding.cost_cents -= holding.cost_cents * shares // holding.reserved",
+        _COSTS,
+    ),
+    Bug(
+        "what is bought costs what was bought last", "transaction.account",
+        "holding.cost_cents = min(holding.cost_cents + cents, MAX_COST_CENTS)",
+        "holding.cost_cents = min(cents, MAX_COST_CENTS)",
+        _COSTS,
+    ),
+    Bug(
+        "what was paid for shares is lost", "transaction.rules",
+        "account.buy_shares(pending.symbol, pending.shares, pending.value_cents)",
+        "account.move_shares(pending.symbol, pending.shares, 0)",
+        _COSTS,
+    ),
+    Bug(
+        "an expiry tells no shares", "transaction.decide",
+        "shares=pending.shares,",
+        "shares=0,",
+        _DECIDE,
     ),
     Bug(
         "the history holds one command less", "transaction.account",

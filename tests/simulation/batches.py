@@ -89,8 +89,9 @@ def decode(columns: dict[str, Column]) -> Written:
 
     def table(*names: tuple[str, Callable[[Any], Any]]) -> list[Any]:
         given = [parts(columns[name]) for name, _ in names]
-        if max(map(len, given)) == 1:
-            given = [one or [""] for one in given]  # a single text may be an empty one
+        longest = max(map(len, given))
+        # A single text may be an empty one; of numbers, row_shares ends early.
+        given = [one or [""] * longest for one in given]
         assert len({len(column) for column in given}) == 1, "columns of different lengths"
         return list(
             zip(
@@ -102,7 +103,7 @@ def decode(columns: dict[str, Column]) -> Written:
     rows = table(
         ("row_timestamp", int), ("row_user", _same), ("row_seq", int), ("row_kind", int), ("row_session", int),
         ("row_number", int), ("row_command", int), ("row_symbol", _same), ("row_filename", _same), ("row_funds", _same),
-        ("row_price", _same), ("row_added", int), ("row_removed", int), ("row_error", _same), ("row_shares", int),
+        ("row_price", _same), ("row_added", int), ("row_removed", int), ("row_error", _same), ("row_shares", _rare),
         ("row_body", _same), ("row_reply", _maybe_text),
     )  # fmt: skip
     accounts = table(
@@ -164,6 +165,10 @@ def as_account(stored: StoredAccount) -> Account:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _rare(value: Any) -> int:
+    return value or 0
 
 
 def _hex(value: str) -> bytes:

@@ -22,6 +22,7 @@ from quotecache.freshness import Quote
 from quotecache.valkey import SharedQuotes
 from tests.simulation.stores import SimulatedStore
 from tests.simulation.tables import Tables
+from transaction.account import Account
 from transaction.batch import Batch, Entry
 from transaction.parking import Parking
 from transaction.worker import Worker
@@ -44,6 +45,18 @@ def _plants(place: Any, name: str) -> Callable[[Callable[[Any], Any]], Callable[
         return make
 
     return register
+
+
+@_plants(Account, "sell_shares")
+def _a_sale_takes_too_much_of_the_cost(real: Any) -> Any:
+    """Rounded up, it leaves a cent too little."""
+
+    def sell_shares(self: Account, symbol: str, shares: int) -> None:
+        holding = self.holdings[symbol]
+        holding.cost_cents -= -(-holding.cost_cents * shares // (holding.free + holding.reserved))
+        self.move_shares(symbol, 0, -shares)
+
+    return sell_shares
 
 
 @_plants(SimulatedStore, "commit")

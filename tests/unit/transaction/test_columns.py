@@ -111,6 +111,7 @@ def test_rows_have_an_element_in_every_column() -> None:
     assert parts(columns["row_funds"]) == [None, -5, None]
     assert parts(columns["row_added"]) == [0, 0, 70]
     assert parts(columns["row_shares"]) == [0, 0, 6]
+    assert parts(row_columns(rows[:2])["row_shares"]) == []
     assert parts(columns["row_reply"]) == ["ERR {}", "", ""]
 
 
