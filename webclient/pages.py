@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response
+from werkzeug.routing import PathConverter
 from whitenoise import WhiteNoise
 
 from core.settings import Settings
@@ -23,6 +24,12 @@ _HTML: Final = "text/html; charset=utf-8"
 _NO_BUILD: Final = """<!doctype html><html lang="en"><title>Day Trade</title><h1>Day Trade</h1>
 <p>The pages are not built yet. <code>./daytrade up</code> builds them; the API is described at
 <a href="/openapi.json">/openapi.json</a>."""
+
+
+class _Page(PathConverter):
+    """Any path but those of the API: what is wrong there is told as the API tells it (a method that is not possible: 405)."""
+
+    regex = "(?!api(?:/|$))[^/].*?"
 
 
 def static_files(application: "WSGIApplication", settings: Settings) -> "WSGIApplication":
@@ -42,7 +49,8 @@ def install(app: Flask) -> None:
     index._spec = {"hide": True}  # type: ignore[attr-defined]  # (as APIFlask marks it)
     explain_problem._spec = {"hide": True}  # type: ignore[attr-defined]
     app.add_url_rule("/", view_func=index, defaults={"path": ""})
-    app.add_url_rule("/<path:path>", view_func=index)
+    app.url_map.converters["page"] = _Page
+    app.add_url_rule("/<page:path>", view_func=index)
 
 
 @access(ANYONE, media="text/plain")
@@ -67,7 +75,7 @@ def explain_problem(code: str) -> Response:
 @access(ANYONE, media="text/html")
 def index(path: str) -> Response:
     """The Vue client: also for the addresses that only it knows, which have no dot."""
-    if path == "api" or path.startswith("api/") or "." in path:
+    if "." in path:
         raise Problem(NOT_FOUND)
     page = FOLDER / "index.html"
     text = page.read_bytes() if page.is_file() else _NO_BUILD.encode()
