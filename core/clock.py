@@ -41,6 +41,11 @@ class SystemClock:
         return time.monotonic_ns() // 1_000_000
 
 
+def stopwatch_s() -> float:
+    """Seconds since some start, to measure how long something took; never to decide by (simulations own the time for that)."""
+    return time.perf_counter()
+
+
 def set_step(path: Path, step_ms: int) -> None:
     """Makes the wall clock of every process that runs with this CLOCK_FILE go wrong by so much (negative: behind), at once.
 

@@ -33,6 +33,11 @@ def _naming(name: str) -> structlog.typing.Processor:
     return add
 
 
+def is_debug(level: str) -> bool:
+    """Whether the way of each command is to be written down. Asked once, at the start: who does it costs others nothing."""
+    return level.upper() == "DEBUG"
+
+
 def get_logger() -> structlog.typing.FilteringBoundLogger:
     """The process's logger."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()

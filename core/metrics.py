@@ -56,6 +56,14 @@ def gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
 
 
+def gauges(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    """One gauge for each value of a label."""
+    family = GaugeMetricFamily(name, meaning, labels=[label])
+    for key, value in dict(values).items():
+        family.add_metric([key], value)
+    return family
+
+
 def histogram(name: str, meaning: str, counted: Histogram) -> Metric:
     """A histogram as Prometheus wants it: each bucket with all smaller ones."""
     counts = counted.counts.copy()

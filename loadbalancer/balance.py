@@ -13,7 +13,6 @@ While no server is up, lines wait in a lane of their own: those that no server e
 Time comes in as milliseconds of the monotonic clock.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -38,15 +37,16 @@ from core.limits import (
     MAX_OUTPUT_BYTES_PER_CONNECTION,
     MAX_WAITING_BYTES_PER_CONNECTION,
     MAX_WAITING_LINES_PER_CONNECTION,
-)
+)  # fmt: skip
 from loadbalancer.client import Client, Hold, cost, field_of, user_of
+from loadbalancer.counts import Counts
 from loadbalancer.outbox import Outbox
+from loadbalancer.replies import highest_number, reply_numbers
 from loadbalancer.route import Router
 from loadbalancer.session import Session, Sessions, is_session_line, named_session
+from loadbalancer.trace import Trace
 
 _OPENING: Final = ord("[")
-_REPLY_NUMBER = re.compile(rb"(?m)^\[([0-9]{1,16})\].*\n")
-"""A whole line, so that no search goes over the bytes of long replies (that took five times as long)."""
 
 
 class Balancer:
@@ -67,6 +67,14 @@ class Balancer:
         self._clients: dict[int, Client] = {}
         self._sheltering: set[Client] = set()
         self._last_client = 0
+        self.counts = Counts()
+        self.trace: Trace | None = None
+        """Is told the way of each line."""
+
+    @property
+    def waiting_lines(self) -> int:
+        """How many lines are not answered. Another thread may ask."""
+        return sum(client.waiting_lines for client in list(self._clients.values()))
 
     def connected(self) -> Client:
         """A client connected."""
@@ -213,6 +221,10 @@ class Balancer:
         """Sends lines that are in their lane already."""
         text = b"\n".join(batch) + b"\n"
         self._charge(client, len(text) + (LINE_OVERHEAD_BYTES - 1) * len(batch))
+        if kind == LINK_LINES:
+            self.counts.begin(client.sampled, client.lanes[server], now_ms)
+        if self.trace is not None:
+            self.trace.forwarded(session.name, server, batch, kind == LINK_RESENT)
         if server != self._nowhere:
             self.links[server].put(encode_link(kind, client.number, session.name, text))
             return
@@ -270,7 +282,7 @@ class Balancer:
             if client is not None:
                 self._answered(client, server, text, now_ms)
         elif kind == LINK_HIGHEST:
-            for client in self._sessions.learned(server, name, _highest_number(text)):
+            for client in self._sessions.learned(server, name, highest_number(text)):
                 client.stalled = False
                 self._advance(client, now_ms)
         elif kind == LINK_UNAVAILABLE:
@@ -280,7 +292,7 @@ class Balancer:
 
     def _answered(self, client: Client, server: int, text: bytes, now_ms: int) -> None:
         """Reply lines for one connection. The other hot loop."""
-        numbers = _reply_numbers(text)
+        numbers = reply_numbers(text)
         lane = client.lanes[server]
         take, before, freed = lane.pop, len(lane), 0
         try:
@@ -292,10 +304,15 @@ class Balancer:
         finally:
             self._charge(client, -freed - LINE_OVERHEAD_BYTES * (before - len(lane)))
             self._put(client, text)
+        self.counts.answered += len(numbers)
+        if self.trace is not None and client.session is not None:
+            self.trace.answered(client.session.name, server, text)
         self._go_on(client, server, numbers, now_ms)
 
     def _go_on(self, client: Client, server: int, numbers: Iterable[int], now_ms: int) -> None:
         """These numbers are answered: what waited for them goes out."""
+        if client.sampled:
+            self.counts.end(client.sampled, numbers, now_ms)
         if client.holds and client.session is not None:
             self._take(client, client.session, self._release(client, server, numbers), LINK_RESENT, now_ms)
         if client.backlog:
@@ -315,6 +332,7 @@ class Balancer:
                 (self._release(client, server), LINK_RESENT),
             )
             self._charge(client, -sum(map(cost, lane.values())))
+            self.counts.resent += len(lane) if server != self._nowhere else 0
             lane.clear()
             client.unsent_since.clear()
             self._sheltering.discard(client)
@@ -363,7 +381,7 @@ class Balancer:
         for number in expired:
             self._charge(client, -cost(client.lanes[self._nowhere].pop(number)))
             del client.unsent_since[number]
-            self._put(client, error_reply(number, BUSY, "no web server is up; nothing was done, try again"))
+            self._refuse(client, BUSY, "no web server is up; nothing was done, try again", number)
         if not client.lanes[self._nowhere]:
             self._sheltering.discard(client)
         self._go_on(client, self._nowhere, expired, now_ms)
@@ -377,19 +395,6 @@ class Balancer:
         self.output_bytes += len(text)
         self.changed.add(client)
 
-    def _refuse(self, client: Client, code: str, why: str) -> None:
-        self._put(client, error_reply(0, code, why))
-
-
-def _reply_numbers(text: bytes) -> list[int]:
-    """The numbers of whole reply lines, in order. Raises ProtocolError for anything else."""
-    numbers = list(map(int, _REPLY_NUMBER.findall(text)))
-    if len(numbers) != text.count(b"\n") or not text.endswith(b"\n"):
-        raise ProtocolError("replies that are not whole lines with their numbers")
-    return numbers
-
-
-def _highest_number(text: bytes) -> int:
-    if not text.isdigit() or len(text) > 16:
-        raise ProtocolError("a highest number that is none")
-    return int(text)
+    def _refuse(self, client: Client, code: str, why: str, number: int = 0) -> None:
+        self.counts.refused[code] += 1
+        self._put(client, error_reply(number, code, why))

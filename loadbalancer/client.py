@@ -25,8 +25,8 @@ class Client:
     """One client connection."""
 
     __slots__ = (
-        "backlog", "decoder", "finished", "holds", "lanes", "number", "output", "session", "stalled", "unsent_since",
-        "waiting_bytes",
+        "backlog", "decoder", "finished", "holds", "lanes", "number", "output", "sampled", "session", "stalled",
+        "unsent_since", "waiting_bytes",
     )  # fmt: skip
 
     def __init__(self, number: int, servers: int) -> None:
@@ -39,6 +39,8 @@ class Client:
         """Lines that were received and not looked at yet."""
         self.lanes: list[dict[int, bytes]] = [{} for _ in range(servers + 1)]
         """For each web server the lines it has not answered, by number, in the order sent; the last: those without a server."""
+        self.sampled: dict[int, int] = {}
+        """Since when (ms) some of the lines in `lanes` have been here, by number: those that are timed."""
         self.unsent_since: dict[int, int] = {}
         """Of the lines without a server those that never had one -> since when (ms)."""
         self.holds: dict[bytes, Hold] = {}
@@ -54,7 +56,7 @@ class Client:
     @property
     def waiting_lines(self) -> int:
         """How many lines are not answered (the backlog does not count)."""
-        held = sum(len(hold.lines) for hold in self.holds.values()) if self.holds else 0
+        held = sum(len(hold.lines) for hold in list(self.holds.values())) if self.holds else 0
         return sum(map(len, self.lanes)) + held
 
     def expired(self, before_ms: int) -> list[int]:

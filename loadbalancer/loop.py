@@ -101,6 +101,21 @@ class Loop:
         """Client connections that were handed over and are not closed."""
         return self._accepted - self._closed
 
+    @property
+    def accepted(self) -> int:
+        """Client connections so far."""
+        return self._accepted
+
+    @property
+    def link_count(self) -> int:
+        """Web servers that a link leads to."""
+        return len(self._links)
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody is read because all lines together need too much memory."""
+        return self._full
+
     # The rounds.
 
     def run(self) -> None:
@@ -183,6 +198,7 @@ class Loop:
             port.ended = True
             self._balancer.ended(port.client)
         elif not port.client.finished:
+            self._balancer.counts.bytes_in += len(data)
             self._balancer.received(port.client, data, self._clock.monotonic_ms())
 
     def _send_to_clients(self) -> None:
@@ -191,7 +207,9 @@ class Loop:
             port = self._clients[client]
             if client.output.size:
                 try:
-                    self._balancer.sent(client.output.flush(port.socket))
+                    sent = client.output.flush(port.socket)
+                    self._balancer.sent(sent)
+                    self._balancer.counts.bytes_out += sent
                 except OSError:
                     self._close_client(port)
                     continue

@@ -10,8 +10,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
-from core import log
+from core import log, metrics
 from core.clock import SystemClock
 from core.limits import DRAIN_DEADLINE_MS, MAX_CLIENT_CONNECTIONS
 from core.serve import calm_memory
@@ -19,6 +20,8 @@ from core.settings import Settings
 from loadbalancer.balance import Balancer
 from loadbalancer.health import Checker
 from loadbalancer.loop import Loop
+from loadbalancer.metrics import collect
+from loadbalancer.trace import Trace
 
 _BACKLOG = 4096
 _SPARE_DESCRIPTORS = 64
@@ -36,9 +39,12 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     threading.excepthook = _die
     clock = SystemClock()
-    balancer = Balancer([str(address) for address in settings.web_servers], _new_session)
+    servers = [str(address) for address in settings.web_servers]
+    balancer = Balancer(servers, _new_session)
+    balancer.trace = Trace(servers) if log.is_debug(settings.log_level) else None
     checker = Checker(settings.web_servers, clock)
     loop = Loop(balancer, clock, checker.lost)
+    metrics.serve(settings, "loadbalancer", partial(collect, balancer, loop))
     limit = min(MAX_CLIENT_CONNECTIONS, _raise_descriptor_limit() - _SPARE_DESCRIPTORS)
     with socket.create_server(settings.listen_address, backlog=_BACKLOG) as listener:
         log.get_logger().info("starting", listen=str(settings.listen), process=os.getpid(), connections=limit)

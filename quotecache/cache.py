@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from core.limits import MAX_QUOTE_BATCH, QUOTE_ASK_AGAIN_MS, QUOTE_DEADLINE_MS, VALKEY_RETRY_MS
 from core.serve import spawn
+from quotecache.counts import Counts
 from quotecache.flights import Flights, Store
 from quotecache.freshness import Asker, Quote, is_fresh, newer
 from quotecache.source import QuoteSource
@@ -49,6 +50,7 @@ class QuoteCache:
         hits), each once or, when it is wanted again, once more. `on_failure` gets a symbol that was wanted for
         limits.QUOTE_DEADLINE_MS without a price; who still wants it (a command that came later) calls `want` again.
         """
+        self.counts = Counts()
         self._shared = SharedQuotes(redis, life_ms)
         self._clock = clock
         self._life_ms = life_ms
@@ -57,8 +59,9 @@ class QuoteCache:
         self._own: dict[str, Quote] = {}
         self._wanted = Wanted()
         self._flights = Flights(
-            self._shared, source, store, clock, life_ms, self._usable, self._wanted.__contains__, self._landed
-        )
+            self._shared, source, store, clock, life_ms, self.counts,
+            self._usable, self._wanted.__contains__, self._landed,
+        )  # fmt: skip
         self._offers: list[Quote] = []
         self._offered: set[str] = set()
         self._changed = asyncio.Event()
@@ -79,8 +82,31 @@ class QuoteCache:
 
     def get(self, symbol: str, now_ms: int) -> Quote | None:
         """This process's own copy when it is fresh at `now_ms`; never blocks. None: `want` it."""
+        quote = self._fresh(symbol, now_ms)
+        if quote is None:
+            self.counts.missing += 1
+        else:
+            self.counts.found += 1
+        return quote
+
+    def _fresh(self, symbol: str, now_ms: int) -> Quote | None:
         quote = self._own.get(symbol)
         return quote if quote is not None and is_fresh(quote, now_ms, self._life_ms) else None
+
+    @property
+    def wanted(self) -> int:
+        """Symbols that somebody here waits for."""
+        return len(self._wanted)
+
+    @property
+    def fetching(self) -> int:
+        """Symbols whose lock we hold."""
+        return len(self._flights)
+
+    @property
+    def unrecorded(self) -> int:
+        """Hits that are paid for and not durable yet."""
+        return self._flights.unrecorded
 
     def want(self, askers: list[Asker]) -> None:
         """Symbols needed soon; never blocks. Everything wanted in one turn of the loop is asked for in one call to Valkey.
@@ -91,7 +117,7 @@ class QuoteCache:
         """
         now_ms, monotonic_ms = self._clock.now_ms(), self._clock.monotonic_ms()
         for asker in askers:
-            quote = self.get(asker.symbol, now_ms)
+            quote = self._fresh(asker.symbol, now_ms)
             if quote is not None and asker.symbol not in self._offered:
                 self._offered.add(asker.symbol)
                 self._offers.append(quote)
@@ -107,6 +133,7 @@ class QuoteCache:
             if offers:
                 self._on_quote(offers)
             for symbol in self._wanted.expired(self._clock.monotonic_ms()):
+                self.counts.unavailable += 1
                 self._on_failure(symbol)
             if symbols := self._due():
                 await self._ask(symbols)
@@ -154,6 +181,7 @@ class QuoteCache:
         self._ask_again([symbol for symbol in symbols if symbol not in flying], QUOTE_ASK_AGAIN_MS)
         self._ask_again(undecided, VALKEY_RETRY_MS)
         if quotes:
+            self.counts.shared += len(quotes)
             self._usable(quotes)
         if departing:
             self._flights.take_off(departing)
@@ -175,6 +203,7 @@ class QuoteCache:
             try:
                 async for quotes in self._shared.told():
                     if quotes:
+                        self.counts.told += len(quotes)
                         self._usable(quotes)
                     else:
                         log.get_logger().info("cache reached")

@@ -17,6 +17,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from core.limits import MAX_QUOTE_BATCH, QUOTE_RENEW_MS, QUOTE_STOP_MS, VALKEY_RETRY_MS
 from core.serve import spawn
+from quotecache.counts import Counts
 from quotecache.freshness import Hit, Quote
 from quotecache.source import QuoteSource
 from quotecache.valkey import SharedQuotes
@@ -48,6 +49,7 @@ class Flights:
         store: Store,
         clock: Clock,
         life_ms: int,
+        counts: Counts,
         usable: Callable[[list[Quote]], None],
         still_wanted: Callable[[str], bool],
         landed: Callable[[str], None],
@@ -59,6 +61,7 @@ class Flights:
         self._store = store
         self._clock = clock
         self._life_ms = life_ms
+        self._counts = counts
         self._usable = usable
         self._still_wanted = still_wanted
         self._landed = landed
@@ -75,6 +78,15 @@ class Flights:
     def __contains__(self, symbol: str) -> bool:
         """True while we have the symbol's lock."""
         return symbol in self._held
+
+    def __len__(self) -> int:
+        """Symbols whose locks we have."""
+        return len(self._held)
+
+    @property
+    def unrecorded(self) -> int:
+        """Hits that are not durable yet."""
+        return len(self._hits)
 
     def start(self) -> None:
         """Starts the tasks that record, share and renew."""
@@ -122,6 +134,7 @@ class Flights:
             for want in wants:
                 self._give_up(want.asker.symbol)
             return
+        self._counts.recalled += len(found)
         self._arrive(found)
         known = {quote.symbol for quote in found}
         for want in wants:
@@ -140,13 +153,16 @@ class Flights:
     async def _fetch(self, want: Want) -> None:
         asker = want.asker
         symbol = asker.symbol
+        began_ms = self._clock.monotonic_ms()
         try:
             answer = await self._source.fetch(
                 symbol, asker.user, want.deadline_ms, lambda: self._still_wanted(symbol)
             )
         except Unavailable:
+            self._counts.lost += 1
             self._give_up(symbol)
             return
+        self._counts.fetch_seconds.observe((self._clock.monotonic_ms() - began_ms) / 1000)
         quote = Quote(
             symbol, answer.price_cents, asker.user, answer.time_ms, answer.key, asker.session_id, asker.number
         )
@@ -165,6 +181,7 @@ class Flights:
                 await asyncio.sleep(_STORE_RETRY_S)
                 continue
             del self._hits[: len(hits)]
+            self._counts.paid += len(hits)
             if not self._hits:
                 self._to_record.clear()
             self._arrive([hit.quote for hit in hits])

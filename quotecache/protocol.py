@@ -5,11 +5,15 @@ reply     price,SYM,userid,timestamp_ms,cryptokey\\n     then the server closes
 """
 
 import re
+from typing import Final
 
 from msgspec import Struct
 
 from core.framing import strip_line
 from core.money import parse_decimal
+
+HIT_COST_CENTS: Final = 5
+"""USD 0.05 a hit (quote-server.md)."""
 
 # The stamp fits a bigint. The key goes into the log exactly as it came (the dump escapes it): printable, no blank, no comma.
 _STAMP = re.compile(r"[0-9]{1,16}\Z")

@@ -24,6 +24,9 @@ class Wanted:
     def __init__(self) -> None:
         self._wants: dict[str, Want] = {}
 
+    def __len__(self) -> int:
+        return len(self._wants)
+
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._wants
 

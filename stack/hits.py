@@ -7,11 +7,10 @@ from typing import Final
 import psycopg
 
 from core.settings import Address
+from quotecache.protocol import HIT_COST_CENTS
 from stack.errors import StackError
 from stack.state import State
 
-COST_CENTS: Final = 5
-"""USD 0.05 a hit (quote-server.md)."""
 _SECONDS: Final = 10.0
 _QUOTE_HIT: Final = 2
 
@@ -51,4 +50,4 @@ def _recorded(audit_url: str) -> int:
 
 def cost_usd(hits: int) -> float:
     """What that many hits cost, in dollars."""
-    return hits * COST_CENTS / 100
+    return hits * HIT_COST_CENTS / 100

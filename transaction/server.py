@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import msgspec
 import psycopg
 
-from core import codec, log
+from core import codec, log, metrics
 from core.clock import SystemClock
 from core.errors import BUSY, ProtocolError, Unavailable
 from core.framing import FrameDecoder
@@ -32,6 +33,7 @@ from quotecache.source import QuoteSource
 from quotecache.valkey import connect
 from transaction.batch import Entry
 from transaction.decide import refusal_reply
+from transaction.metrics import collect
 from transaction.store import Store
 from transaction.worker import Worker
 
@@ -159,6 +161,7 @@ class Shard:
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then finishes what is being decided."""
         settings = self._settings
+        metrics.serve(settings, "transaction", partial(collect, self.worker, self.quotes))
         await self._watch_pendings()
         await self.quotes.start()
         tasks = [

@@ -15,13 +15,16 @@ from typing import Protocol
 
 from core import commands as c
 from core import log
-from core.clock import Clock
+from core.clock import Clock, stopwatch_s
 from core.codec import Request
 from core.errors import Unavailable
 from core.limits import MAX_BATCH_COMMANDS, MAX_CACHED_ACCOUNTS
 from quotecache.freshness import Asker, Quote
 from transaction.account import Account
 from transaction.batch import Batch, Entry, reused_number
+from transaction.counts import Counts
+from transaction.expiries import Expiries
+from transaction.newcomers import Newcomers
 from transaction.parking import DUMP, Parking
 from transaction.sessions import Sessions
 from transaction.store import NumberTaken, Store
@@ -75,17 +78,12 @@ class Worker:
         """Symbols whose waiters may go on, and (below) users whose dump is written. They leave the parking when the next
         batch is taken, never while one is prepared: that one may hold later commands of theirs, which would overtake."""
         self._settled_users: list[str] = []
-        self._newcomers: dict[str, tuple[int, int]] = {}
-        """Users without an account: sequence and timestamp of their newest event."""
-        self._newcomer_seq = 0
-        """Where those start who are not known (any more): behind everybody who had to leave."""
-        self._oldest_pending: dict[str, int] = {}
-        """Users with pendings: none of theirs is older than this (ms)."""
+        self._newcomers = Newcomers()
+        self._expiries = Expiries()
         self._contested: set[str] = set()
         """Users who were in conflict in the last batch that was written."""
         self._wake = asyncio.Event()
-        self.conflicts = 0
-        """Accounts that somebody else changed between our read and our write."""
+        self.counts = Counts()
         self._dumping = 0
 
     @property
@@ -93,9 +91,27 @@ class Worker:
         """Requests that are not answered yet."""
         return len(self._queue) + len(self._ready) + len(self._current) + len(self._parking) + self._dumping
 
+    @property
+    def places(self) -> dict[str, int]:
+        """These by where they are."""
+        queued = len(self._queue) + len(self._ready)
+        parked, dumping = len(self._parking), self._dumping
+        return {"queue": queued, "batch": len(self._current), "parked": parked, "dump": dumping}
+
+    @property
+    def parked_users(self) -> int:
+        """Users who wait for a price or a dump."""
+        return len(self._parking.queues)
+
+    @property
+    def known_accounts(self) -> int:
+        """Accounts in memory."""
+        return len(self._accounts)
+
     def arrive(self, link: Link, requests: list[Request]) -> None:
         """Requests of a web server, in its order."""
         self._queue.extend([Entry(request, link, request.user) for request in requests])
+        self.counts.arrived(len(requests))
         self._wake.set()
 
     def highest(self, session: str) -> int:
@@ -134,14 +150,11 @@ class Worker:
 
     def watch_pendings(self, pendings: Iterable[tuple[str, int]]) -> None:
         """Accounts with pendings (user, timestamp of the oldest) that were there before this process."""
-        self._oldest_pending.update(pendings)
+        self._expiries.add(pendings)
 
     def sweep(self) -> None:
         """Orders the expiry of what is too old; to be called a few times a second."""
-        limit = self._clock.now_ms() - self._pending_life_ms
-        due = [user for user, oldest_ms in self._oldest_pending.items() if oldest_ms < limit]
-        for user in due:
-            del self._oldest_pending[user]
+        due = self._expiries.due(self._clock.now_ms() - self._pending_life_ms)
         self._put_back([Entry(None, None, user) for user in due])
 
     async def run(self) -> None:
@@ -160,6 +173,7 @@ class Worker:
                 self._put_back(self._current)
             except Unavailable as error:
                 log.get_logger().warning("database away", error=str(error), waiting=self.waiting)
+                self.counts.away += 1
                 self._put_back(self._current)
                 pause_ms = RETRY_AFTER_MS
             self._current = []
@@ -174,12 +188,14 @@ class Worker:
         for released in map(self._parking.release_user, users):
             self._put_back(released)
         entries: list[Entry] = []
+        queued = len(self._queue)
         for source in (self._ready, self._queue):
             if len(source) + len(entries) <= MAX_BATCH_COMMANDS:
                 entries += source
                 source.clear()
             else:
                 entries += [source.popleft() for _ in range(MAX_BATCH_COMMANDS - len(entries))]
+        self.counts.taken(queued - len(self._queue))
         return entries
 
     def _put_back(self, entries: list[Entry]) -> None:
@@ -190,7 +206,7 @@ class Worker:
     async def _process(self, entries: list[Entry]) -> None:
         batch = await self._decided(entries)
         with self._in_doubt():
-            conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
+            conflicts = await self._commit(batch)
         self._current = self._settle(batch, conflicts)
         starving, self._contested = self._contested & conflicts, conflicts
         self._current = self._doubted(self._current)
@@ -205,11 +221,20 @@ class Worker:
         (With the next batch they cost no transaction of their own, which is why the first time they go with that.)
         """
         users = sorted({entry.user for entry in self._current})
+        self.counts.locked += 1
         with self._in_doubt():
             async with self._store.locked(users):
                 batch = await self._decided(self._current)
-                conflicts = await self._store.commit(batch.columns()) if batch.rows else set()
+                conflicts = await self._commit(batch)
         self._put_back(self._doubted(self._settle(batch, conflicts)))
+
+    async def _commit(self, batch: Batch) -> set[str]:
+        if not batch.rows:
+            return set()
+        columns, began_s = batch.columns(), stopwatch_s()
+        conflicts = await self._store.commit(columns)
+        self.counts.commit_seconds.observe(stopwatch_s() - began_s)
+        return conflicts
 
     @contextmanager
     def _in_doubt(self) -> Iterator[None]:
@@ -264,11 +289,13 @@ class Worker:
             self._sessions.put(name, stored.session_id, stored.highest)
 
     async def _find_replies(self, entries: list[Entry]) -> None:
+        self.counts.looked_up += len(entries)
         stored = await self._store.replies(dict.fromkeys(entry.key for entry in entries))
         for entry in entries:
             known = stored.get(entry.key)
             if known is None or entry.request is None:
                 continue  # and doubtful it stays: another entry with its number may be waiting
+            self.counts.repeated += 1
             if known.body != entry.request.body:
                 entry.answered, entry.reply = True, reused_number()
             elif known.reply is None:
@@ -320,21 +347,21 @@ class Worker:
         accounts = {user: own for user in users if (own := self._accounts.pop(user, None)) is not None}
         if missing := [user for user in users if user not in accounts]:
             accounts |= {account.user: account for account in await self._store.load(missing)}
+            self.counts.loaded += len(missing)
         for user in missing:
             if user not in accounts:
-                accounts[user] = account = Account(user)
-                account.seq, account.timestamp_ms = self._newcomers.get(user, (self._newcomer_seq, 0))
+                accounts[user] = self._newcomers.account(user)
         return accounts
 
     def _settle(self, batch: Batch, conflicts: set[str]) -> list[Entry]:
         """The batch is durable: accounts become current, replies leave. Returns the entries of users in conflict."""
         batch.settle()
-        self.conflicts += len(conflicts)
+        self.counts.conflicts += len(conflicts)
         for user, account in batch.accounts.items():
             if account.exists and user not in conflicts:
                 self._accounts[user] = account
-                self._watch(account)
-        self._remember_newcomers(batch, conflicts)
+                self._expiries.watch(account)
+        self._newcomers.remember(batch.accounts, conflicts)
         while len(self._accounts) > MAX_CACHED_ACCOUNTS:
             del self._accounts[next(iter(self._accounts))]
         again: list[Entry] = []
@@ -352,25 +379,9 @@ class Worker:
                 replies[entry.link].append((request.tag, f"[{request.number}] {entry.reply}\n".encode()))
         for link, lines in replies.items():
             link.send(lines)
+        decided = batch.decided
+        self.counts.answered([e for e in decided if e.user not in conflicts] if conflicts else decided)
         return again
-
-    def _watch(self, account: Account) -> None:
-        """Sees to it that somebody looks after the account when its oldest pending is over, or sooner: looking costs nothing."""
-        if (
-            account.user not in self._oldest_pending
-            and (oldest_ms := account.oldest_pending_ms()) is not None
-        ):
-            self._oldest_pending[account.user] = oldest_ms
-
-    def _remember_newcomers(self, batch: Batch, conflicts: set[str]) -> None:
-        for user, account in batch.accounts.items():
-            if account.exists or user in conflicts:
-                self._newcomers.pop(user, None)
-            elif account.seq:
-                self._newcomers[user] = account.seq, account.timestamp_ms
-        while len(self._newcomers) > MAX_CACHED_ACCOUNTS:
-            seq, _ = self._newcomers.pop(next(iter(self._newcomers)))
-            self._newcomer_seq = max(self._newcomer_seq, seq)
 
 
 def _asker(entry: Entry) -> Asker:

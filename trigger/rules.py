@@ -31,6 +31,10 @@ class Picture:
     def __init__(self) -> None:
         self._reaches: dict[str, Reach] = {}
 
+    def __len__(self) -> int:
+        """On how many symbols something is armed."""
+        return len(self._reaches)
+
     def add(self, armed: Iterable[tuple[str, int | None, int | None]]) -> None:
         """These (symbol, buy, sell) are armed too: the picture only grows."""
         for symbol, buy, sell in armed:

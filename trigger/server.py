@@ -1,9 +1,10 @@
 """A trigger server as a process. Any number of them may run beside each other; each trigger is fired by one of them, once."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
-from core import log
+from core import log, metrics
 from core.clock import SystemClock
 from core.errors import Unavailable
 from core.serve import spawn
@@ -13,6 +14,7 @@ from db.quotes import QuoteStore
 from quotecache.cache import QuoteCache
 from quotecache.source import QuoteSource
 from quotecache.valkey import connect
+from trigger.metrics import collect
 from trigger.watch import Watch
 
 _RETRY_DATABASE_S: Final = 0.2
@@ -58,6 +60,7 @@ async def _serve(settings: Settings, pool: Pool, stop: asyncio.Event) -> None:
         watch.on_quote,
         watch.on_failure,
     )
+    metrics.serve(settings, "trigger", partial(collect, watch, quotes))
     await quotes.start()
     watching = spawn(watch.run(pool, quotes), "watch")
     health = spawn(_health(settings, watch), "health")

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from core import log
-from core.clock import Clock
+from core.clock import Clock, stopwatch_s
 from core.errors import Unavailable
+from core.histogram import SECONDS, Histogram
 from core.limits import MAX_FIRES_FOUND, MAX_FIRES_PER_TRANSACTION
 from db import fires
 from db.pool import Connection, Pool, connection
@@ -52,6 +53,22 @@ class Watch:
         """Set once everything that is armed is known."""
         self.fired = 0
         """Fires that this process knows to be durable."""
+        self.found = 0
+        """Armed triggers that a price was found to reach, each time it was."""
+        self.held = 0
+        """How often accounts were held by another writer and tried again."""
+        self.poll_seconds = Histogram(SECONDS)
+        self.fire_seconds = Histogram(SECONDS)
+
+    @property
+    def symbols(self) -> int:
+        """Symbols on which something is armed, as far as is known."""
+        return len(self._picture)
+
+    @property
+    def asked(self) -> int:
+        """Symbols whose quote was asked for and has not come."""
+        return len(self._asked)
 
     def on_quote(self, quotes: list[Quote]) -> None:
         """Quotes that have just become usable; those that fire something are looked at without waiting for the poll."""
@@ -85,10 +102,12 @@ class Watch:
         marker = fires.EVERYTHING
         while not self._stop.is_set():
             due_ms = self._clock.monotonic_ms() + self._poll_ms
+            began_s = stopwatch_s()
             marker, armed = await fires.armed_since(one, marker)
             self._picture.add(armed)
             self._published.clear()
             await self._look(one, quotes, self._picture.symbols())
+            self.poll_seconds.observe(stopwatch_s() - began_s)
             self.ready.set()
             while await self._is_woken(due_ms):
                 published = list(self._published)
@@ -130,13 +149,17 @@ class Watch:
 
     async def _fire(self, one: Connection, reached: list[Quote]) -> None:
         """Fires what the quotes reach: as soon as nobody holds it, in the end waiting for it."""
+        began_s = stopwatch_s()
         for wait in (*[False] * _TRIES, True):
             now_ms = self._clock.now_ms()
             found = await fires.candidates(one, reached, now_ms, self._quote_life_ms, MAX_FIRES_FOUND)
             fired = await self._fire_all(one, found, wait=wait)
+            self.found += len(found)
             if fired == len(found) or self._stop.is_set():
                 break
+            self.held += 1
             await asyncio.sleep(_RETRY_HELD_S)
+        self.fire_seconds.observe(stopwatch_s() - began_s)
         self._picture.replace(await fires.reaches(one, [quote.symbol for quote in reached]))
 
     async def _fire_all(self, one: Connection, found: list[fires.Candidate], *, wait: bool) -> int:

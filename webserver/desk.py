@@ -68,6 +68,31 @@ class Desk:
         self._origins: dict[int, _Origin] = {}
         self._questions: dict[int, _Question] = {}
         self._next_tag = 1
+        self._asked = 0
+        self.replies = 0
+        """Replies that shards gave."""
+        self.busy = 0
+        """Requests answered BUSY here."""
+
+    @property
+    def requests(self) -> int:
+        """Lines taken so far."""
+        return self._next_tag - 1 - self._asked
+
+    @property
+    def refused(self) -> int:
+        """Lines that were not well-formed."""
+        return self._validator.refused
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """By shard how many requests it has not answered."""
+        return {str(shard): len(queue) for shard, queue in enumerate(self._queues)}
+
+    @property
+    def shards_up(self) -> int:
+        """Shards that a connection leads to."""
+        return sum(peer is not None for peer in self._peers)
 
     @property
     def full(self) -> bool:
@@ -145,6 +170,7 @@ class Desk:
                     request.number, BUSY, "the transaction server is down; nothing was done, try again"
                 )
                 link.send(encode_link(LINK_LINES, connection, b"", reply))
+                self.busy += 1
         for tag, question in list(self._questions.items()):
             if question.since_ms <= before_ms:
                 del self._questions[tag]
@@ -175,6 +201,7 @@ class Desk:
         """Sorts replies by the connection they are for; the hot loop of this direction."""
         due, origin_of = self._queues[shard].sent, self._origins.pop
         groups: dict[_Origin, list[bytes]] = {}
+        self.replies += len(items)
         try:
             for tag, line in items:
                 del due[tag]
@@ -192,6 +219,7 @@ class Desk:
 
     def _ask(self, origin: _Origin, session: str, now_ms: int) -> None:
         tag, self._next_tag = self._next_tag, self._next_tag + 1
+        self._asked += 1
         self._questions[tag] = _Question(origin, session, now_ms, {})
         for peer in self._peers:
             if peer is not None:

@@ -17,7 +17,8 @@ class _Link(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self) -> None:
+    def __init__(self, links: "BalancerLinks") -> None:
+        self._links = links
         self._decoder = FrameDecoder()
         self.closed = asyncio.get_running_loop().create_future()
         """Done when the connection is gone."""
@@ -31,6 +32,7 @@ class _Link(asyncio.Protocol):
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        self._links.bytes_in += len(data)
         try:
             self.received(self._decoder.feed(data))
         except ProtocolError as error:
@@ -44,6 +46,7 @@ class _Link(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         """Sends bytes, or forgets them if the connection is closed."""
         if not self._transport.is_closing():  # uvloop raises on a closed transport
+            self._links.bytes_out += len(data)
             self._transport.write(data)
 
     def close(self) -> None:
@@ -62,6 +65,10 @@ class BalancerLinks:
         """Whether links that carry lines are not read now. Those with pings only are: this server is alive."""
         self.stopped = False
         """Whether nothing is read any more."""
+        self.chunks = 0
+        """Reads that brought lines or questions."""
+        self.bytes_in = self.bytes_out = 0
+        """From and to load balancers and shards."""
 
     def watch_fullness(self) -> None:
         """Stops reading when the desk is full, goes on when it has room again."""
@@ -83,8 +90,7 @@ class BalancerLink(_Link):
     """A connection from a load balancer: lines and questions, or pings."""
 
     def __init__(self, links: BalancerLinks) -> None:
-        super().__init__()
-        self._links = links
+        super().__init__(links)
         self._choked = False
         self._reading = True
         self._only_pings = True
@@ -101,6 +107,7 @@ class BalancerLink(_Link):
     def received(self, frames: list[tuple[int, bytes]]) -> None:
         if self._only_pings:
             self._only_pings = all(kind == LINK_PING for kind, _ in frames)
+        self._links.chunks += not self._only_pings
         self._links.desk.frames(self, frames, self._links.clock.monotonic_ms())
         self._links.watch_fullness()
 
@@ -128,9 +135,8 @@ class ShardLink(_Link):
     """A connection to a transaction shard."""
 
     def __init__(self, shard: int, links: BalancerLinks) -> None:
-        super().__init__()
+        super().__init__(links)
         self._shard = shard
-        self._links = links
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

@@ -6,13 +6,14 @@ import sys
 from functools import partial
 from typing import Any
 
-from core import log
+from core import log, metrics
 from core.clock import SystemClock
 from core.limits import DRAIN_DEADLINE_MS, RECONNECT_MS
 from core.serve import spawn
 from core.settings import Address, Settings
 from webserver.desk import Desk
 from webserver.links import BalancerLink, BalancerLinks, ShardLink
+from webserver.metrics import collect
 
 _CONNECT_S = 1.0
 _TICK_S = 0.25
@@ -25,6 +26,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_die)
     links = BalancerLinks(Desk(len(settings.shards)), SystemClock())
+    metrics.serve(settings, "webserver", partial(collect, links))
     host, port = settings.listen_address
     listener = await loop.create_server(partial(BalancerLink, links), host, port, backlog=1024)
     tasks = [

@@ -63,6 +63,8 @@ class Validator:
         self._remembered = remembered
         self._shard_of_user: dict[str, int] = {}
         self._symbols: dict[str, str] = {}
+        self.refused = 0
+        """Lines that were not well-formed."""
 
     def read(self, session: str, text: bytes, tag: int, batches: list[list[Request]]) -> int:
         """Appends a request for each line of `text` to its shard's batch; tags count up from `tag`. Returns the next tag.
@@ -108,6 +110,7 @@ class Validator:
         command, *words = text.split(",")
         shard = shard_of(words[0] if words else "", self._shards)
         found, refusal = _read_arguments(command, words)
+        self.refused += bool(refusal)
         self._remember(found, words, shard)
         name = command if command in ARGUMENTS else ""
         request = Request(

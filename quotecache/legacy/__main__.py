@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from core import serve
+from core import metrics, serve
 from core.clock import SystemClock
 from core.settings import Address, Settings
 from quotecache.legacy import changing
 from quotecache.legacy.faults import KINDS
+from quotecache.legacy.metrics import collect
 from quotecache.legacy.record import Record
 from quotecache.legacy.server import LegacyServer
 
@@ -92,6 +93,7 @@ async def _serve(
     stop: asyncio.Event,
 ) -> None:
     """Opens both doors, says so in one line on standard output, and waits."""
+    metrics.serve(settings, "quoteserver", partial(collect, server))
     host, port = address
     loop = asyncio.get_running_loop()
     quotes = await loop.create_server(server.quote_door, host, port, backlog=_BACKLOG)

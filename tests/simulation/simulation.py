@@ -31,6 +31,8 @@ TRAFFIC_US: Final = 240_000_000
 """A schedule that is not through after so long is stuck."""
 _RESTART_US: Final = 50_000
 _LOG_DIR: Final = Path("/logs")
+_SILENT: Final[dict[str, Any]] = {"metrics": None, "log_level": "info"}
+"""Of every tier's settings: what it would tell the real world."""
 
 
 class Outcome(Struct):
@@ -121,7 +123,7 @@ class Simulation:
     def _web(self, process: Process) -> None:
         first = "twin" if self.plan.twin and process.name == "web1" else "shard0"
         settings: Any = SimpleNamespace(
-            shards=[(first, 7200), ("shard1", 7200)], listen_address=(process.name, 7100)
+            shards=[(first, 7200), ("shard1", 7200)], listen_address=(process.name, 7100), **_SILENT
         )
         self._serve(process, webserver.server.main(settings, process.told_to_stop))
 
@@ -131,6 +133,7 @@ class Simulation:
             quote_server=quoteserver.ADDRESS, redis_url="", redis_password=None,
             quote_life_ms=self.plan.quote_life_ms, pending_life_ms=self.plan.pending_life_ms, trigger_poll_ms=250,
             listen_address=(process.name, 7200), database_url=Pool(self.server, process),
+            **_SILENT,
         )  # fmt: skip
 
     def _shard(self, process: Process) -> None:

@@ -101,7 +101,7 @@ def test_a_sweep_that_meets_another_writer_is_done_again(database: Database) -> 
             shard.script.append(meanwhile(lambda: bump(database)))
             await swept(shard)
             assert await state(database) == (700, 0, 3)
-            assert shard.worker.conflicts == 1
+            assert shard.worker.counts.conflicts == 1
 
     run(test())
     assert_sound(database)

@@ -166,7 +166,7 @@ def test_in_conflict_everybody_else_goes_on(database: Database) -> None:
             shard.script.append(meanwhile(lambda: bump(database, "bob")))
             lines = [f"ADD,{user},{n}.00" for n in (1, 2) for user in ("ann", "bob", "carl")]
             replies = await shard.client.ask(*lines)
-            assert shard.worker.conflicts == 1
+            assert shard.worker.counts.conflicts == 1
             assert numbers(shard.client)[3:] == [4, 6, 7, 9, 5, 8]
             assert replies == [f'OK {{"cash":"{cash}.00"}}' for cash in (51, 51, 53, 53, 51, 53)]
 
@@ -191,7 +191,7 @@ def test_in_conflict_it_is_decided_on_what_the_other_left(database: Database) ->
                 2: "INSUFFICIENT_FUNDS", 3: "NOTHING_PENDING", 4: "UNKNOWN_USER", 5: "OK",
             }  # fmt: skip
             assert by_number[5] == 'OK {"cash":"6.00"}'
-            assert shard.worker.conflicts == 2
+            assert shard.worker.counts.conflicts == 2
 
     run(test())
     assert_sound(database)
@@ -237,7 +237,7 @@ def test_in_conflict_twice_in_a_row_nobody_comes_between_any_more(database: Data
             for script, conflicts in (([conflict], 1), ([conflict, conflict, meanwhile(held)], 3)):
                 shard.script.extend(script)
                 replies = await shard.client.ask("ADD,ann,1.00", "ADD,ann,1.00", "ADD,bob,1.00")
-                assert shard.worker.conflicts == conflicts
+                assert shard.worker.counts.conflicts == conflicts
                 assert shard.script == []
             assert sorted(replies) == ['OK {"cash":"2.00"}', 'OK {"cash":"53.00"}', 'OK {"cash":"54.00"}']
 
@@ -260,7 +260,7 @@ def test_in_conflict_and_then_lost(database: Database, lost: Step, conflicts: in
             shard.script.extend([meanwhile(lambda: bump(database, "ann"))] * conflicts + [lost, lost])
             shard.client.tell("ADD,ann,1.00", "QUOTE,ann,ABC", "ADD,ann,1.00", "ADD,bob,1.00")
             await shard.client.until(4)
-            assert shard.worker.conflicts == conflicts
+            assert shard.worker.counts.conflicts == conflicts
             assert numbers(shard.client) == [1, 2, 6, 3]
             await shard.quote("ABC", 100)
             await shard.client.until(6)
@@ -308,7 +308,7 @@ def test_a_notice_in_the_middle_of_a_batch_changes_nothing(database: Database) -
                 assert replies[0] == f'OK {{"cash":"{amount}.00"}}'
             shard.script.append(meanwhile(lambda: notice(lambda: bump(database, "ann"))))
             assert await shard.client.ask("ADD,ann,1.00") == ['OK {"cash":"53.00"}']
-            assert shard.worker.conflicts == 1
+            assert shard.worker.counts.conflicts == 1
 
     run(test())
     assert_sound(database)

@@ -31,14 +31,20 @@ async def storm_on(
         work = [asyncio.create_task(getattr(storm, name)()) for name in ("market", *faults)]
         await beside(work, asyncio.create_task(storm.traffic(commands, lambda: enough(storm))))
         codes = await assert_answered_as_stored(storm)
-        print(codes, storm.killed, storm.fired, storm.bumped, [shard.worker.conflicts for shard in shards])
+        print(
+            codes,
+            storm.killed,
+            storm.fired,
+            storm.bumped,
+            [shard.worker.counts.conflicts for shard in shards],
+        )
         assert codes["OK"] > commands // 4
         assert enough(storm)
         return storm
 
 
 def conflicts(storm: Storm) -> int:
-    return sum(shard.worker.conflicts for shard in storm.shards)
+    return sum(shard.worker.counts.conflicts for shard in storm.shards)
 
 
 def test_connections_cut_in_the_middle_of_a_commit(database: Database) -> None:

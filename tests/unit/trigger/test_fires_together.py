@@ -123,7 +123,7 @@ async def trade(market: Market, database: Database, session: str) -> None:
         await asyncio.sleep(0.001)
     working.cancel()
     market.counts["commands"] += sent
-    market.counts["conflicts"] += worker.conflicts
+    market.counts["conflicts"] += worker.counts.conflicts
     await store.close()
     await pool.close()
 
