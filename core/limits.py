@@ -227,7 +227,7 @@ MAX_STREAMS = 2_000
 MAX_STREAMS_PER_USER = 5
 """Open streams of events of one user in one worker of the web client."""
 
-MAX_STREAM_BYTES = 256 * 1024
+MAX_STREAM_BYTES = 128 * 1024
 """What may wait for the reader of a stream before it is hung up on."""
 
 MAX_STREAM_SYMBOLS = 500

@@ -104,13 +104,16 @@ class Hub:
         while not stopping.is_stopping():
             begun = time.monotonic()
             try:
-                if not self.look():
-                    self._wake.wait()
+                somebody = self.look()
             except Problem:
                 time.sleep(_AWAY_S)
-            self._wake.clear()
-            took = time.monotonic() - begun
-            time.sleep(max(STREAM_POLL_MS / 1000 - took, _SHARE * took))
+                continue
+            if somebody:
+                took = time.monotonic() - begun
+                time.sleep(max(STREAM_POLL_MS / 1000 - took, _SHARE * took))
+            else:
+                self._wake.wait()
+                self._wake.clear()
         self.close()
 
     def look(self) -> bool:

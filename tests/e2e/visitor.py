@@ -38,6 +38,7 @@ class Visitor:
 
     def __init__(self, address: str, user: str, log_in: str | None = None) -> None:
         """`address`: what the stack's state says of its web client, http://HOST:PORT/."""
+        self.address = address
         self._at = urlsplit(address)
         self._local = threading.local()
         self._keys = map("{:08d}-{}".format, itertools.count(), itertools.repeat(secrets.token_hex(4)))
