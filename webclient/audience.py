@@ -12,6 +12,8 @@ from webclient.stream import NOT_BEGUN, Stream
 
 _NEVER: Final = -1
 _EVER: Final = 2**62
+_NO_DIGEST: Final = "-"
+_UNKNOWN: Final = (0, 0, b"")
 Row = tuple[Any, ...]
 
 
@@ -24,7 +26,7 @@ class Watched:
         self.met = False
         """Looked at before: what is different now has changed."""
         self.version = _NEVER
-        self.digest: str | None = None
+        self.digest = _NO_DIGEST
         self.seq = 0
         """The account's sequence at that version."""
         self.told = _EVER
@@ -68,10 +70,10 @@ class Audience:
     def account_question(self, users: Sequence[Watched]) -> dict[str, object]:
         """For the query `accounts`."""
         return {
-            "users": [user.name for user in users],
-            "versions": [user.version for user in users],
-            "digests": [user.digest for user in users],
-            "told": [user.told for user in users],
+            "users": ",".join([user.name for user in users]),
+            "versions": ",".join([str(user.version) for user in users]),
+            "digests": ",".join([user.digest for user in users]),
+            "told": ",".join([str(user.told) for user in users]),
             "most_symbols": MAX_STREAM_SYMBOLS,
             "most_events": MAX_EVENTS_A_LOOK,
         }
@@ -79,18 +81,18 @@ class Audience:
     def list_question(self, users: Sequence[Watched]) -> dict[str, object]:
         """For the query `watched`."""
         return {
-            "users": [user.name for user in users],
-            "lengths": [user.list_length for user in users],
-            "newest": [user.list_newest_ms for user in users],
+            "users": ",".join([user.name for user in users]),
+            "lengths": ",".join([str(user.list_length) for user in users]),
+            "newest": ",".join([str(user.list_newest_ms) for user in users]),
         }
 
     def quote_question(self) -> dict[str, object]:
         """For the query `quotes`."""
-        known = [(symbol, *self._quotes.get(symbol, (0, 0, b""))[:2]) for symbol in self._interest]
+        known = [self._quotes.get(symbol, _UNKNOWN) for symbol in self._interest]
         return {
-            "symbols": [symbol for symbol, _, _ in known],
-            "prices": [price for _, price, _ in known],
-            "times": [time_ms for _, _, time_ms in known],
+            "symbols": ",".join(self._interest),
+            "prices": ",".join([str(price) for price, _, _ in known]),
+            "times": ",".join([str(time_ms) for _, time_ms, _ in known]),
         }
 
     def leave(self, user: Watched) -> None:
@@ -106,7 +108,9 @@ class Audience:
             before = user.symbols
             events, news = self._account(user, accounts.get(user.name))
             self._list(user, lists.get(user.name))
-            others = news + self._told(user.symbols & changed | user.symbols - before)
+            others = news
+            if changed or user.symbols is not before:
+                others += self._told(user.symbols & changed | user.symbols - before)
             for stream in streams[user.name]:
                 if stream.told == NOT_BEGUN:
                     place = user.seq if stream.since is None else min(stream.since, user.seq)
