@@ -17,12 +17,6 @@ from stack.launcher import Stack
 from stack.topology import WEB_CLIENT
 from workload.measure import percentile
 
-NO_LIMITS: Final = {
-    "DAYTRADE_WEB_USER_RATE": "1000000",
-    "DAYTRADE_WEB_ADDRESS_RATE": "1000000",
-    "DAYTRADE_WEB_LOGIN_RATE": "1000000",
-}
-"""Settings of a stack whose load comes from one address: its limits are not what is measured."""
 _DONE: Final = frozenset({200, 201})
 _REPEAT_RATE: Final = 200.0
 _REPEATED: Final = 4

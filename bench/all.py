@@ -20,7 +20,7 @@ from bench import _page, _report
 from bench._report import DEFAULT_RUNS, Report
 from stack.state import ROOT
 
-_NAMES: Final = ("replay", "latency", "quotes", "triggers", "dump", "scale", "history", "profile")
+_NAMES: Final = ("replay", "latency", "quotes", "triggers", "dump", "scale", "history", "web", "profile")
 _FLAMES: Final = ROOT / "docs" / "flames"
 
 

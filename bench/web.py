@@ -32,6 +32,7 @@ from bench.replay import cost_grid
 from core.settings import Address
 from db.check import check
 from stack import ports
+from stack.cli.load import NO_LIMITS
 from stack.launcher import throw_away
 from stack.process import Child, Launch
 from stack.state import ROOT
@@ -90,9 +91,9 @@ def run(options: argparse.Namespace) -> Findings:
 
 def _measure(rates: list[float], options: argparse.Namespace) -> Run:
     shape = Shape(shards=options.shards, delay="none", seed=1, web_client=True)
-    with throw_away(shape, {**os.environ, **_webload.NO_LIMITS}) as stack:
+    with throw_away(shape, {**os.environ, **NO_LIMITS}) as stack:
         trading = Trading(stack, options.users)
-        trading.flat_out(_WARM_S)
+        trading.flat_out(min(_WARM_S, options.seconds))
         steps, lines = [], []
         for rate in rates:
             steps.append(trading.paced(rate, options.seconds))

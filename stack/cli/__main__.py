@@ -5,7 +5,19 @@ import sys
 import typer
 
 from core.errors import Unavailable
-from stack.cli import chaos, demo, grade, quality, quoteserver, replay, running, supervisor, web, workloads
+from stack.cli import (
+    chaos,
+    demo,
+    grade,
+    load,
+    quality,
+    quoteserver,
+    replay,
+    running,
+    supervisor,
+    web,
+    workloads,
+)
 from stack.errors import StackError
 
 app = typer.Typer(
@@ -34,6 +46,7 @@ log_app.command("check")(grade.log_check)
 app.command("check")(grade.check)
 web_app.command("build")(web.build)
 app.command("chaos")(chaos.chaos)
+app.command("load")(load.load)
 app.command(
     "quoteserver",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
