@@ -59,11 +59,14 @@ def query_decoder(kind: type) -> Callable[[], dict[str, Any]]:
         given = request.args
         if any(len(values) > 1 for values in given.listvalues()):
             raise Problem(BAD_REQUEST, "A query parameter was given twice.")
+        values: dict[str, Any] = given.to_dict()
         for name, shape in shapes.items():
-            if name in given and not shape.fullmatch(given[name]):
-                raise Problem(BAD_REQUEST, f"{name}: {_NOT_SO}", errors={name: [_NOT_SO]})
+            if name in values:
+                if not shape.fullmatch(values[name]):
+                    raise Problem(BAD_REQUEST, f"{name}: {_NOT_SO}", errors={name: [_NOT_SO]})
+                values[name] = int(values[name]) if shape is _INTEGER else values[name] == "true"
         try:
-            return {"query": msgspec.convert(given.to_dict(), kind, strict=False)}
+            return {"query": msgspec.convert(values, kind)}
         except msgspec.ValidationError as error:
             raise _invalid(error) from error
 
@@ -71,7 +74,7 @@ def query_decoder(kind: type) -> Callable[[], dict[str, Any]]:
 
 
 def _shapes(kind: type) -> dict[str, re.Pattern[str]]:
-    """How numbers and truth values are written: the decoder, which has to be lax, would also take 1e3, TRUE and null."""
+    """How numbers and truth values are written. (msgspec's own lax reading would also take 1e3, TRUE, and `null` for nothing.)"""
     shapes = {}
     for field in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]
         types = field.type.types if isinstance(field.type, msgspec.inspect.UnionType) else [field.type]
@@ -105,7 +108,9 @@ def idempotency_key() -> str:
 def json_response(answer: Any, status: int) -> Response:
     """The answer as JSON: bytes as they are, None as an empty response, anything else encoded."""
     if answer is None:
-        return Response(status=status)
+        empty = Response(status=status)
+        del empty.headers["Content-Type"]
+        return empty
     data = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
     return Response(data, status, content_type="application/json")
 

@@ -57,6 +57,8 @@ _KEY_PARAMETER: Final[Json] = {
     "description": "8 to 128 visible ASCII characters, new for every new action; repeated with the same key, it is done once.",
     "schema": {"type": "string", "pattern": KEY_PATTERN},
 }
+_STREAM: Final = "text/event-stream"
+"""OpenAPI 3.1 has no words for what is in it."""
 _ABOUT: Final = (
     "Trade on a simulated market. Amounts and prices are decimal strings in US dollars, times milliseconds since 1970 (UTC). "
     "Every failure is a problem (RFC 9457) with one of the codes below."
@@ -144,7 +146,7 @@ def _responses(rule: Rule, access: Access, method: str, schemas: Schemas) -> Jso
     answer: Json = {"description": TITLES[access.status]}
     if access.status != 204:
         schema = schemas[access.gives] if access.gives else {"type": "string"}
-        answer["content"] = {access.media: {"schema": schema}}
+        answer["content"] = {access.media: {} if access.media == _STREAM else {"schema": schema}}
     made = {str(access.status): answer}
     by_status: dict[int, list[str]] = {}
     for code in sorted(_codes(rule, access, method)):
@@ -162,12 +164,11 @@ def _responses(rule: Rule, access: Access, method: str, schemas: Schemas) -> Jso
 
 def _codes(rule: Rule, access: Access, method: str) -> set[str]:
     """Every problem that the route may answer with."""
-    codes = {BAD_REQUEST, RATE_LIMITED, UNAVAILABLE, INTERNAL, *access.refuses}
+    codes = {BAD_REQUEST, CSRF, RATE_LIMITED, UNAVAILABLE, INTERNAL, *access.refuses}
     codes |= {BAD_USER} if "user" in rule.arguments else set()
     codes |= {BAD_SYMBOL} if "symbol" in rule.arguments else set()
     codes |= {NOT_FOUND} if rule.arguments else set()
     codes |= {TOO_LARGE, UNSUPPORTED_MEDIA_TYPE} if access.body is not None else set()
-    codes |= {CSRF} if method not in SAFE else set()
     codes |= {UNAUTHENTICATED} if access.who is not ANYONE else set()
     codes |= {FORBIDDEN} if access.who not in {ANYONE, SIGNED_IN} else set()
     return codes
