@@ -1,0 +1,119 @@
+"""Holds the web API of a real, throw-away stack against its own OpenAPI document: schemathesis, all its checks, every operation.
+
+    .venv/bin/python -m tests.web.schema --cases 1000 --seed 1
+
+Once as a trader with an account, once as a supervisor. Ends with how often each operation gave which status, and 0 only if
+schemathesis found nothing and every operation was reached.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from stack.launcher import Stack, throw_away
+from stack.state import ROOT
+from stack.topology import Shape
+from tests.e2e.visitor import PASSWORD, Visitor
+from webclient.accounts import put_supervisor
+
+SHAPE: Final = Shape(shards=1, web_servers=1, delay="none", price="fixed:1000", web_client=True)
+UNLIMITED: Final = {f"DAYTRADE_WEB_{what}_RATE": "1000000" for what in ("USER", "ADDRESS", "LOGIN")}
+TRADER: Final = "ann"
+VISITORS: Final = (TRADER, "boss")
+_CONFIG: Final = "tests/web/schemathesis.toml"
+_PHASES: Final = "examples,coverage,fuzzing,stateful"
+
+
+class Found(Struct, frozen=True):
+    """One run as one visitor."""
+
+    visitor: str
+    right: bool
+    """schemathesis found nothing."""
+    report: str
+    """What it printed."""
+
+
+def main() -> None:
+    """The long form, from the command line."""
+    parser = argparse.ArgumentParser(description="Hold the web API against its OpenAPI document.")
+    parser.add_argument("--cases", type=int, default=1000, help="generated cases an operation (1000)")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as stack:
+        prepare(stack)
+        found = [run(stack, visitor, options.cases, options.seed) for visitor in VISITORS]
+        for each in found:
+            print(f"===== as {each.visitor}: {'nothing found' if each.right else 'FOUND'}\n{each.report}")
+        seen = statuses(stack)
+    for operation, counts in sorted(seen.items()):
+        print(f"{operation:60s} {dict(sorted(counts.items()))}")
+    sys.exit(0 if all(each.right for each in found) else 1)
+
+
+def running(log_dir: Path) -> "contextlib.AbstractContextManager[Stack]":
+    """A stack without rate limits (they are tested elsewhere)."""
+    return throw_away(SHAPE, {**os.environ, **UNLIMITED, "DAYTRADE_LOG_DIR": str(log_dir)})
+
+
+def prepare(stack: Stack) -> None:
+    """A supervisor; and a trader with cash, shares, triggers and a past, so that not everything is refused."""
+    put_supervisor(stack.state.admin_url, "boss", PASSWORD)
+    assert stack.state.web is not None
+    ann = Visitor(stack.state.web, TRADER)
+    ann.deposit("100000000000")
+    for symbol in ("ABC", "A", "AA"):
+        assert ann.order("buys", symbol, "1000000").status == 201
+        assert ann.own("POST", "buys/commit").status == 200
+        assert ann.own("PUT", f"triggers/sell/{symbol}/amount", {"amount": "5000"}).status == 200
+        assert ann.own("PUT", f"watchlist/{symbol}").status == 204
+
+
+def run(stack: Stack, visitor: str, cases: int, seed: int, phases: str = _PHASES) -> Found:
+    """schemathesis as that visitor. The same seed makes the same cases."""
+    assert stack.state.web is not None
+    own = {
+        "SCHEMA_URL": stack.state.web,
+        "SCHEMA_USER": visitor,
+        "SCHEMA_PASSWORD": PASSWORD,
+        "SCHEMA_TRADER": TRADER,
+        "PYTHONPATH": str(ROOT),
+    }
+    program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", _CONFIG]
+    what = ["run", f"{stack.state.web}openapi.json", "--phases", phases, "--max-examples", str(cases)]
+    how = ["--seed", str(seed), "--generation-database", "none", "--no-color"]
+    done = subprocess.run(
+        [*program, *what, *how], cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    return Found(visitor, done.returncode == 0, done.stdout + done.stderr)
+
+
+def statuses(stack: Stack) -> dict[str, Counter[int]]:
+    """How often each operation gave which status, from the web client's log."""
+    seen: dict[str, Counter[int]] = {}
+    for line in (stack.directory / "logs" / "webclient.log").read_text("utf-8").splitlines():
+        said = json.loads(line) if line.startswith("{") else {}
+        if said.get("event") == "request":
+            operation = f"{said['method']} {said['route'].replace('<', '{').replace('>', '}')}"
+            seen.setdefault(operation, Counter())[said["status"]] += 1
+    return seen
+
+
+def count_of(report: str) -> int:
+    """Cases that were generated, as schemathesis says in its summary."""
+    match = re.search(r"([\d,]+) generated", report)
+    return int(match[1].replace(",", "")) if match else 0
+
+
+if __name__ == "__main__":
+    main()
