@@ -31,6 +31,14 @@ export const router = createRouter({
   ],
 });
 
+/** Loads the other pages while nothing else happens, so that they open at once, also when the connection is lost. */
+export function loadAhead(role: string | null): void {
+  for (const { meta, components } of router.getRoutes()) {
+    const page = components?.["default"] as (() => Promise<unknown>) | object | undefined;
+    if (meta.who === role && typeof page === "function") void (page as () => Promise<unknown>)().catch(() => undefined); // Then when it is opened.
+  }
+}
+
 /** The first page of whoever is signed in. */
 export function home(role: string | null): string {
   if (role === "supervisor") return "/supervisor";

@@ -30,6 +30,12 @@ export class Problem extends Error {
     return PASSING_CODES.has(this.code);
   }
 
+  /** What happened and what to do, as sentences. What only says the title again is left out. */
+  get words(): string {
+    const detail = this.detail === this.title ? "" : sentence(this.detail);
+    return `${detail} ${sentence(this.advice)}`.trim();
+  }
+
   /** The texts for one field of a form. */
   field(name: string): string {
     return (this.errors[name] ?? []).join(" ");
@@ -77,6 +83,12 @@ export function retryAfter(header: string | null, nowMs: number = Date.now()): n
   if (/^\d{1,6}$/.test(header)) return Number(header) * 1000;
   const at = Date.parse(header);
   return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+}
+
+function sentence(text: string): string {
+  const bare = text.trim();
+  if (bare === "") return "";
+  return `${bare.charAt(0).toUpperCase()}${bare.slice(1)}${/[.!?…]$/.test(bare) ? "" : "."}`;
 }
 
 async function jsonOf(response: Response): Promise<unknown> {

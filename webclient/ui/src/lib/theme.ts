@@ -7,6 +7,11 @@ export type Theme = "system" | "light" | "dark";
 const kept = readText("theme");
 export const theme = ref<Theme>(kept === "dark" || kept === "light" ? kept : "system");
 
+/** Logging out clears what the browser keeps for us; the theme was not the user's secret. */
+export function keepTheme(): void {
+  setTheme(theme.value);
+}
+
 export function setTheme(next: Theme): void {
   theme.value = next;
   writeText("theme", next === "system" ? null : next);

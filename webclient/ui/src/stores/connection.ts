@@ -16,13 +16,14 @@ export const useConnection = defineStore("connection", () => {
     if (!session.known) {
       return session.unreachable === null ? null : "The server does not answer yet. Trying again by itself…";
     }
-    if (live.link === "lost") {
+    const problems = [account.problem, ...outbox.held.map((letter) => letter.problem)];
+    if (live.link === "lost" || problems.some((problem) => problem?.code === "OFFLINE")) {
       return "Connection lost. What you see may be out of date; we are trying again by ourselves…";
     }
-    if (account.problem?.passing === true || outbox.held.length > 0) {
+    if (problems.some((problem) => problem?.passing === true)) {
       return "A part of the market is starting again. Nothing is lost; we keep trying…";
     }
-    return null;
+    return outbox.held.length > 0 ? "An answer takes longer than usual." : null;
   });
 
   return { trouble };

@@ -10,6 +10,8 @@ import { useToasts } from "./toasts";
 
 /** A break shorter than this is not worth a banner. */
 const GRACE_MS = 1_500;
+/** A stream that has not said hello by then is none. */
+const HELLO_MS = 10_000;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 8_000;
 /** A hidden tab gives its stream back after this long: browsers allow few to one server, the server few to one user. */
@@ -30,6 +32,7 @@ export const useLive = defineStore("live", () => {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let grace: ReturnType<typeof setTimeout> | undefined;
   let hiding: ReturnType<typeof setTimeout> | undefined;
+  let greeting: ReturnType<typeof setTimeout> | undefined;
   let wanted = false;
 
   function start(): void {
@@ -44,7 +47,7 @@ export const useLive = defineStore("live", () => {
     wanted = false;
     lastId = "";
     document.removeEventListener("visibilitychange", visibility);
-    [timer, grace, hiding].forEach(clearTimeout);
+    [timer, grace, hiding, greeting].forEach(clearTimeout);
     grace = undefined;
     shut();
     link.value = "off";
@@ -63,6 +66,8 @@ export const useLive = defineStore("live", () => {
     source.addEventListener("fire", (event) => told<FireEvent>(event, fired));
     source.addEventListener("expiry", (event) => told<ExpiryEvent>(event, expired));
     source.addEventListener("error", broken);
+    clearTimeout(greeting);
+    greeting = setTimeout(silent, HELLO_MS);
   }
 
   function shut(): void {
@@ -71,12 +76,18 @@ export const useLive = defineStore("live", () => {
   }
 
   function opened(): void {
+    clearTimeout(greeting);
     clearTimeout(grace);
     grace = undefined;
     pause = FIRST_PAUSE_MS;
     if (link.value === "lost") toasts.good("Connected again", "Prices and your account are up to date.");
     link.value = "open";
     void account.refresh();
+  }
+
+  function silent(): void {
+    source?.close();
+    broken();
   }
 
   /** The browser reconnects by itself only when the connection broke; after an answer like 503 it gives up and we go on. */
@@ -90,10 +101,12 @@ export const useLive = defineStore("live", () => {
     pause = Math.min(MAX_PAUSE_MS, pause * 2);
   }
 
-  /** The answer may have been "not signed in": the session is asked for first. */
+  /** The answer may have been "not signed in": the session is asked for first. Without a stream the account is read now and then. */
   async function reopen(): Promise<void> {
     await session.renew();
-    if (wanted) open();
+    if (!wanted) return;
+    open();
+    void account.refresh();
   }
 
   function visibility(): void {

@@ -11,12 +11,13 @@ import { persist } from "@/api/retry";
 import type { Trade } from "@/api/trades";
 import { read, write } from "@/lib/keep";
 import { useSession } from "./session";
+import { useToasts } from "./toasts";
 
 /** The user stopped waiting: the command may have happened or not. */
 export class Stopped extends Error {}
 
-/** sending: no trouble yet; trying: sent again and again; asking: patience is at its end, the user decides. */
-export type State = "sending" | "trying" | "asking";
+/** sending: no trouble yet; waiting: the answer takes long; trying: sent again and again; asking: patience is at its end, the user decides. */
+export type State = "sending" | "waiting" | "trying" | "asking";
 
 export interface Letter {
   key: string;
@@ -36,11 +37,14 @@ export interface OnItsWay extends Letter {
 }
 
 const KEPT = "outbox";
+/** The slowest honest answer waits 4 s for the quote server; after this the user is told. */
+const LONG_MS = 6_000;
 /** A command older than this is not sent again after a reload: a confirmation would find another order by then. */
 const RESUMED_MS = 55_000;
 
 export const useOutbox = defineStore("outbox", () => {
   const session = useSession();
+  const toasts = useToasts();
   const letters = shallowRef<OnItsWay[]>([]);
   /** Those that trouble holds up; the banner tells of them. */
   const held = computed(() => letters.value.filter((letter) => letter.state !== "sending"));
@@ -59,6 +63,9 @@ export const useOutbox = defineStore("outbox", () => {
     });
     letters.value = [...letters.value, entry];
     keep();
+    const long = setTimeout(() => {
+      if (entry.state === "sending") entry.state = "waiting";
+    }, LONG_MS);
     try {
       for (;;) {
         try {
@@ -68,10 +75,19 @@ export const useOutbox = defineStore("outbox", () => {
           await decision(entry, error);
         }
       }
+    } catch (error) {
+      if (error instanceof Stopped) tellStopped(letter.label);
+      throw error;
     } finally {
+      clearTimeout(long);
       letters.value = letters.value.filter((other) => other.key !== entry.key);
       keep();
     }
+  }
+
+  function tellStopped(label: string): void {
+    const text = "It may have been carried out or not. Look at your orders and at the history before you repeat it.";
+    toasts.show("info", `Stopped: ${label}`, text, true);
   }
 
   /** One stretch of patience. */

@@ -4,6 +4,7 @@ import { computed, ref, shallowRef } from "vue";
 import { hooks } from "@/api/http";
 import { changePassword, logIn, logOut, readSession, register } from "@/api/reads";
 import { asProblem, Problem } from "@/api/problem";
+import { keepTheme } from "@/lib/theme";
 import type { Credentials, PasswordChange, Session } from "@/api/types";
 
 /** Pause between two attempts to reach the server at the start. */
@@ -62,6 +63,7 @@ export const useSession = defineStore("session", () => {
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== "UNAUTHENTICATED") throw error;
     }
+    keepTheme();
     take(NOBODY);
   }
 

@@ -13,8 +13,8 @@ export interface Toast {
   lasting: boolean;
 }
 
-const MAX_SHOWN = 5;
-const SHOWN_MS = 8_000;
+const MAX_SHOWN = 4;
+const SHOWN_MS = 7_000;
 
 export const useToasts = defineStore("toasts", () => {
   const shown = ref<Toast[]>([]);
@@ -33,7 +33,7 @@ export const useToasts = defineStore("toasts", () => {
   const info = (title: string, text = ""): void => show("info", title, text);
   const good = (title: string, text = ""): void => show("good", title, text);
   const problem = (title: string, found: Problem): void =>
-    show("bad", title, `${found.detail} ${found.advice}`.trim(), true);
+    show("bad", title, found.words, true);
 
   return { shown, show, close, info, good, problem };
 });
