@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever needs real services or a whole stack is slow: `./daytrade test --fast` leaves it out."""
     for item in items:
         fixtures: Sequence[str] = getattr(item, "fixturenames", ())
-        if "services" in fixtures or "e2e" in item.path.parts:
+        if {"services", "browser"} & set(fixtures) or "e2e" in item.path.parts:
             item.add_marker(pytest.mark.slow)
 
 

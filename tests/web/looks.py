@@ -1,0 +1,48 @@
+"""How a page looks and whether everybody can use it: a screenshot that is kept, axe, and nothing that runs out of the window."""
+
+import json
+from typing import Any, Final
+
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.web.browser import artefacts
+from tests.web.person import Person
+
+_GRAVE: Final = {"serious", "critical"}
+_RULES: Final = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+_TOO_WIDE: Final = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_SMALL_TARGETS: Final = """() => [...document.querySelectorAll('a, button, select, input, [role=option]')].filter(element => {
+    const box = element.getBoundingClientRect();
+    const shown = box.width > 1 && box.height > 1 && getComputedStyle(element).visibility !== 'hidden';
+    const inline = getComputedStyle(element).display === 'inline';
+    return shown && !inline && !element.closest('label, .unseen, .skip') && (box.width < 24 || box.height < 24);
+}).map(element => element.outerHTML.slice(0, 120))"""
+"""Controls below 24 by 24 CSS pixels (WCAG 2.2, 2.5.8); links in running text are excepted there, too."""
+
+
+def inspect(person: Person, name: str) -> list[str]:
+    """Keeps a screenshot, fails on what is grave, returns what axe calls moderate or minor."""
+    person.page.evaluate("() => document.fonts.ready")
+    shot(person, name)
+    wide = person.page.evaluate(_TOO_WIDE)
+    assert wide <= 0, f"{name}: {wide} pixels wider than the window on a {person.device.name}"
+    small = person.page.evaluate(_SMALL_TARGETS) if person.device.touch else []
+    assert not small, f"{name}: too small for a finger: {small}"
+    found: list[dict[str, Any]] = Axe().run(person.page, options=_RULES).response["violations"]
+    grave = [_told(one) for one in found if one["impact"] in _GRAVE]
+    assert not grave, f"{name}, {person.device.name}, {person.theme}: {grave}"
+    return [f"{name}: {_told(one)}" for one in found]
+
+
+def shot(person: Person, name: str, whole: bool = True) -> None:
+    """A screenshot among the artefacts: `NAME-DEVICE-THEME.png`, of the whole page or of the window."""
+    file = artefacts() / f"{name}-{person.device.name}-{person.theme}.png"
+    person.page.screenshot(path=file, full_page=whole, animations="disabled")
+
+
+def _told(violation: dict[str, Any]) -> str:
+    places = [" ".join(map(str, node["target"])) for node in violation["nodes"][:4]]
+    return f"{violation['impact']} {violation['id']} ({violation['help']}): {json.dumps(places)}"
