@@ -64,7 +64,9 @@ class Entry(Struct, frozen=True, kw_only=True):
     symbol: Symbol | None
     amount: Annotated[str, Meta(description="Dollars that the command named, as it gave them")] | None
     price: (
-        Annotated[Money, Meta(description="A share's: the one used, fired at, or that a trigger was set to")]
+        Annotated[
+            str, Meta(description="A share's: the one used, fired at, or that a trigger was to be set to")
+        ]
         | None
     )
     shares: Shares | None
@@ -76,13 +78,18 @@ class Entry(Struct, frozen=True, kw_only=True):
     server: str
 
 
+BORDER: Final = -1
+"""Before every sequence number: the place lies before all entries of its millisecond."""
+
+
 class Place(Struct, frozen=True):
     """A place between two entries of the log: all those that come before this one, in the order of the log, are older."""
 
     at_ms: int
-    seq: int = -1
+    seq: int = BORDER
     session_id: int = 0
     number: int = 0
+    """At a border between two windows: how long the next one is to be, in ms; 0: as at the beginning."""
     user: str = ""
 
     def text(self) -> str:
@@ -117,14 +124,14 @@ class Walk:
         self, pool: Pool, wanted: Wanted, now_ms: int, place: Place | None = None, *, own: bool = False
     ) -> None:
         """From a place, or from the newest entry. `own`: a trader's, which need not be looked for before the registration."""
-        self.place = place or Place(wanted.before_ms)
+        self.place = start = place or Place(wanted.before_ms)
         self.done = False
         """There is nothing older."""
         self._pool = pool
         self._wanted = wanted
         self._now_ms = now_ms
         self._own = own
-        self._span_ms = _FIRST_WINDOW_MS
+        self._span_ms = start.number if start.seq == BORDER and start.number else _FIRST_WINDOW_MS
         self._bottom_ms: int | None = None
         self._newest_ms = now_ms
 
@@ -158,6 +165,8 @@ class Walk:
                 raise
             self._span_ms = max(1, self._span_ms // _SMALLER)
             self._bottom_ms = 0
+            if self.place.seq == BORDER:
+                self.place = Place(self.place.at_ms, number=self._span_ms)
 
     def _window(self, one: Connection[TupleRow], most: int) -> list[Entry]:
         """The newest entries of one window; the next one follows where they end."""
@@ -174,15 +183,15 @@ class Walk:
             self.place = Place(at_ms, seq, session_id, number, user)
             self._span_ms = max(1, top_ms - at_ms)
         else:
-            self.place = Place(since_ms)
             self.done = since_ms <= oldest_ms
             self._resize((time.monotonic() - begun) * 1000)
+            self.place = Place(since_ms, number=self._span_ms)
         return [_entry(row) for row in rows]
 
     def _resize(self, took_ms: float) -> None:
         """Too little was found: a larger window, unless this one took long."""
         if took_ms < _QUICK_MS:
-            self._span_ms *= _GROWTH
+            self._span_ms = min(_GROWTH * self._span_ms, EVER_MS)
         elif took_ms > 2 * _QUICK_MS:
             self._span_ms = max(1, self._span_ms // 2)
 
