@@ -7,8 +7,8 @@ export interface Patience {
   totalMs: number;
 }
 
-/** A tier that died is back within 2 s; two minutes is longer than any start of the whole system. */
-export const TRADING_PATIENCE: Patience = { firstMs: 400, maxMs: 4_000, totalMs: 120_000 };
+/** A tier that died is back within 2 s. Two minutes is longer than any start of the whole system. */
+export const TRADING_PATIENCE: Patience = { firstMs: 400, maxMs: 2_000, totalMs: 120_000 };
 
 export interface Surroundings {
   now: () => number;

@@ -10,6 +10,8 @@ export interface Trade<Reply> {
   /** Behind /users/{user}. */
   path: string;
   body?: Record<string, string>;
+  /** It needs a price, for which the server may have to ask: that takes seconds. */
+  priced?: true;
   readonly reply?: Reply; // A type's mark; never set.
 }
 
@@ -26,6 +28,7 @@ export const placeBuy = (symbol: string, amount: Cents): Trade<PlacedBuy> => ({
   label: `Buy ${symbol} for ${dollars(amount)}`,
   method: "POST",
   path: "/buys",
+  priced: true,
   body: { symbol, amount: wire(amount) },
 });
 
@@ -33,6 +36,7 @@ export const placeSell = (symbol: string, amount: Cents): Trade<PlacedSell> => (
   label: `Sell ${symbol} for ${dollars(amount)}`,
   method: "POST",
   path: "/sells",
+  priced: true,
   body: { symbol, amount: wire(amount) },
 });
 

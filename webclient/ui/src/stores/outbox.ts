@@ -37,8 +37,9 @@ export interface OnItsWay extends Letter {
 }
 
 const KEPT = "outbox";
-/** The slowest honest answer waits 4 s for the quote server; after this the user is told. */
-const LONG_MS = 6_000;
+/** An answer that takes longer than this is told of: usually it takes some milliseconds, with a price up to 4 s. */
+const LONG_MS = 1_500;
+const LONG_PRICED_MS = 5_000;
 /** A command older than this is not sent again after a reload: a confirmation would find another order by then. */
 const RESUMED_MS = 55_000;
 
@@ -51,13 +52,14 @@ export const useOutbox = defineStore("outbox", () => {
 
   /** The answer to the command. Throws Problem when it is refused and Stopped when the user gave up. */
   function send<Reply>(trade: Trade<Reply>): Promise<Reply> {
-    const { label, method, path, body } = trade;
+    const { label, method, path, body, priced } = trade;
     const user = session.user ?? "";
     const kept = body === undefined ? {} : { body };
-    return deliver<Reply>({ key: newKey(), user, label, method, path, ...kept, sentAt: Date.now() });
+    const letter = { key: newKey(), user, label, method, path, ...kept, sentAt: Date.now() };
+    return deliver<Reply>(letter, priced ? LONG_PRICED_MS : LONG_MS);
   }
 
-  async function deliver<Reply>(letter: Letter): Promise<Reply> {
+  async function deliver<Reply>(letter: Letter, longMs: number = LONG_MS): Promise<Reply> {
     const entry = shallowReactive<OnItsWay>({
       ...letter, state: "sending", problem: null, again: () => undefined, stop: () => undefined,
     });
@@ -65,7 +67,7 @@ export const useOutbox = defineStore("outbox", () => {
     keep();
     const long = setTimeout(() => {
       if (entry.state === "sending") entry.state = "waiting";
-    }, LONG_MS);
+    }, longMs);
     try {
       for (;;) {
         try {
