@@ -44,29 +44,29 @@ def install(app: Flask) -> None:
 def _check() -> None:
     """Raises Problem unless the request may go on."""
     g.identity = None
-    if request.url_rule is None or not request.path.startswith("/api/"):
+    if not request.path.startswith("/api/"):
         return
     visit = parts().sessions.visit(request.cookies.get(COOKIE), request.remote_addr or "")
     g.identity = visit.identity
     if wait_us := max(visit.address_wait_us, visit.user_wait_us):
         LIMITED.labels("address" if visit.address_wait_us else "user").inc()
         raise Problem(RATE_LIMITED, retry_after_s=-(-wait_us // 1_000_000))
-    view = declared(current_app.view_functions[request.endpoint or ""])
+    view = declared(current_app.view_functions[request.endpoint]) if request.endpoint else None
     if view is None or request.method == "OPTIONS":
-        return
+        return  # nothing there, or nothing but the methods are told
     _check_origin(view, visit.identity)
     _check_right(view, visit.identity)
     _check_path()
 
 
 def _check_origin(view: Access, identity: Identity | None) -> None:
-    """Unsafe requests come from our own pages, or from programs, which send neither of the two headers."""
-    if request.method in SAFE:
-        return
+    """Requests come from our own pages, or from programs, which send neither of the two headers. Unsafe ones prove it."""
     site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
     if site is not None and site not in _ITSELF:
         raise Problem(CSRF)
+    if request.method in SAFE:
+        return
+    origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2] != request.host:
         raise Problem(CSRF)
     if view.who is ANYONE or identity is None:

@@ -13,8 +13,9 @@ from flask import Response, request
 from gunicorn.http.errors import ParseException
 
 from core.errors import BAD_REQUEST
+from core.limits import MAX_WEB_BODY_BYTES
 from webclient.keys import parse_key
-from webclient.problems import UNSUPPORTED_MEDIA_TYPE, Problem
+from webclient.problems import TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Problem
 
 _PLACE = re.compile(r" - at `(key in )?\$(?:\.(?P<field>[A-Za-z_]+))?[^`]*`\Z")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
@@ -44,11 +45,16 @@ def body_decoder(kind: type) -> Callable[[], Any]:
 
 
 def _body() -> bytes:
-    """The request's body. Raises Problem when it does not arrive whole (RequestEntityTooLarge when it is too long)."""
+    """The request's body, said to be so long or in chunks. Raises Problem when it is too long or does not arrive whole."""
     try:
-        return request.get_data(cache=False)
+        if request.content_length is not None:
+            return request.get_data(cache=False)
+        data: bytes = request.environ["wsgi.input"].read(MAX_WEB_BODY_BYTES + 1)
     except (OSError, ParseException) as error:
         raise Problem(BAD_REQUEST, "The body did not arrive.") from error
+    if len(data) > MAX_WEB_BODY_BYTES:  # werkzeug would cut it off there, and say nothing
+        raise Problem(TOO_LARGE)
+    return data
 
 
 def query_decoder(kind: type) -> Callable[[], dict[str, Any]]:

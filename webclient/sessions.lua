@@ -23,7 +23,9 @@ if address_wait > 0 or KEYS[1] == '' then
 end
 local session = redis.call('HMGET', KEYS[1], 'user', 'role', 'end', 'copied')
 local now = tonumber(ARGV[1])
-if not session[1] or tonumber(session[3]) <= now then
+-- The key's own life ends an idle session; should the two clocks disagree, the time of the copy, which is behind, does.
+local idle = tonumber(ARGV[2]) + tonumber(ARGV[3])
+if not session[1] or tonumber(session[3]) <= now or now - tonumber(session[4]) >= idle then
     return {0, '', '', 0, 0, 0}
 end
 local user_wait = wait(ARGV[8] .. session[1], tonumber(ARGV[6]), tonumber(ARGV[7]))

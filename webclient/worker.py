@@ -3,6 +3,7 @@ and at a stop lets idle connections go at once.
 """
 
 import contextlib
+import socket
 import ssl
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from core.errors import BAD_REQUEST
-from core.limits import WEB_IDLE_S, WEB_SOCKET_S
+from core.limits import LINGER_MS, MAX_WEB_BODY_BYTES, WEB_IDLE_S, WEB_SOCKET_S
 from webclient import problems, stopping
 from webclient.headers import ALWAYS
 from webclient.problems import Problem
@@ -75,6 +76,16 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
             code = problems.INTERNAL
         with contextlib.suppress(OSError):  # gone already
             util.write_nonblock(client, _refusal(Problem(code)))
+            _linger(client)
+
+
+def _linger(client: socket.socket) -> None:
+    """Takes what the peer still sends, for a moment: closed over unread bytes, a connection loses its last answer."""
+    client.shutdown(socket.SHUT_WR)
+    client.settimeout(LINGER_MS / 1000)
+    left = MAX_WEB_BODY_BYTES
+    while left > 0 and (data := client.recv(left)):
+        left -= len(data)
 
 
 def is_peers_fault(error: BaseException) -> bool:
