@@ -12,6 +12,7 @@ from typing import Any, Final
 import gevent
 import msgspec
 from locust.env import Environment
+from locust.runners import Runner
 
 from bench._climb import Level
 
@@ -31,6 +32,7 @@ def arguments(parser: Any) -> None:
         "--measure", type=float, default=0.0, help="seconds, once all have come; 0: without end"
     )
     parser.add_argument("--step", type=int, default=0, help="users more each time; 0: only --users")
+    parser.add_argument("--most", type=int, default=10_000, help="with --step, no more users than that")
     parser.add_argument(
         "--p95", type=float, default=200.0, help="milliseconds; with --step, climbing ends above"
     )
@@ -48,8 +50,19 @@ def follow(environment: Environment) -> None:
 
 
 def _run(environment: Environment, options: Any) -> None:
+    """Whatever happens in it: the load ends, and a mistake here makes its exit code 1."""
     runner = environment.runner
     assert runner is not None
+    environment.process_exit_code = 1
+    try:
+        if _walk(environment, runner, options):
+            environment.process_exit_code = None
+    finally:
+        runner.quit()
+
+
+def _walk(environment: Environment, runner: Runner, options: Any) -> bool:
+    """Whether all users came."""
     levels: list[Level] = []
     users = options.num_users
     while _all_come(users, options.spawn_rate):
@@ -61,13 +74,15 @@ def _run(environment: Environment, options: Any) -> None:
         if not options.step or levels[-1].p95_ms > options.p95 or levels[-1].failures:
             break
         users += options.step
+        if users > options.most:
+            break
         runner.start(users, options.spawn_rate)
     else:
         print(f"only {len(arrived)} of {users} users came", file=sys.stderr, flush=True)
-        environment.process_exit_code = 1
+        return False
     if options.result:
         Path(options.result).write_bytes(msgspec.json.encode(levels))
-    runner.quit()
+    return True
 
 
 def _all_come(users: int, per_second: float) -> bool:

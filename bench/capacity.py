@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """This benchmark's own options."""
     parser.add_argument("--mixes", default=",".join(MIXES), help="comma-separated: %(default)s")
     parser.add_argument("--step", type=int, default=0, help="users more each time; else by mix")
+    parser.add_argument("--most", type=int, default=10_000, help="no more users than that")
     parser.add_argument("--seconds", type=float, default=20, help="of each crowd")
     parser.add_argument("--delay", default="measured", help="of the quote server")
     parser.add_argument("--shards", type=int, default=2)
