@@ -18,7 +18,7 @@ from webclient.schemas import Symbol, Taken
 blueprint = APIBlueprint("history", __name__, url_prefix="/api", tag="History")
 
 CSV: Final = "text/csv"
-_CHUNK: Final = 2_000
+_CHUNK: Final = 1_000
 """Rows that are fetched and sent at a time."""
 
 CommandName = Literal[
