@@ -18,7 +18,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from core.errors import BAD_REQUEST
 from core.limits import LINGER_MS, MAX_WEB_BODY_BYTES, WEB_IDLE_S, WEB_SOCKET_S
-from webclient import problems, stopping
+from webclient import problems, sending, stopping
 from webclient.headers import ALWAYS
 from webclient.problems import Problem
 
@@ -47,6 +47,8 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.cfg: Any = sending.Settings(self.cfg)
+        sending.install()
         self._idle: dict[_Idle, greenlet] = {}
 
     def timeout_ctx(self) -> Timeout:
