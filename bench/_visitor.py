@@ -25,6 +25,8 @@ DEPOSIT_CENTS: Final = 10**11
 _SILENCE_S: Final = 25.0
 """A stream has a heartbeat every 10 s."""
 _LIMITED: Final = 429
+_REPEATED: Final = 0.02
+"""So many commands are sent once more with the same key."""
 _TRIES: Final = 100
 Check = Callable[[Reply], str]
 """A complaint about an answer; empty when it is right."""
@@ -83,10 +85,12 @@ class Visitor(FastHttpUser):
     ) -> Reply | None:
         """A command with a new key. None when it was refused with one of those codes, or the answer was not right."""
         headers = {"Idempotency-Key": secrets.token_hex(12)}
-        shown = "/api/users/…" + (name or path)
-        return self._ask(
-            method, f"/api/users/{self.user_name}{path}", shown, body, headers, status, refusals, check
-        )
+        url, shown = f"/api/users/{self.user_name}{path}", "/api/users/…" + (name or path)
+        reply = self._ask(method, url, shown, body, headers, status, refusals, check)
+        if reply is not None and random.random() < _REPEATED:
+            same = lambda again: "" if again == reply else f"{reply}, then {again}"  # noqa: E731
+            self._ask(method, url, f"{shown} (again)", body, headers, status, frozenset(), same)
+        return reply
 
     def page(self, path: str, name: str) -> None:
         """A file of the page itself."""

@@ -192,6 +192,7 @@ def cost_grid(title: str, costs: list[tuple[str, dict[str, float]]]) -> Grid:
 def _place(tier: str) -> tuple[int, str]:
     order = [
         _gauge.GENERATOR,
+        "webclient",
         "loadbalancer",
         "webserver",
         "transaction",
