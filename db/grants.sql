@@ -24,6 +24,7 @@ GRANT SELECT, UPDATE ON account TO daytrade_trigger;
 GRANT SELECT, INSERT, UPDATE ON holding, quote TO daytrade_trigger;
 GRANT SELECT, DELETE ON trigger_order TO daytrade_trigger;
 GRANT INSERT ON audit TO daytrade_trigger;
+GRANT SELECT ON session TO daytrade_trigger;   -- for the keys in its log
 GRANT EXECUTE ON FUNCTION lock_accounts, fire_triggers TO daytrade_trigger;
 
 -- Dumps and checks (whose intermediate results are temporary tables).

@@ -20,6 +20,7 @@ from quotecache.counts import Counts
 from quotecache.flights import Flights, Store
 from quotecache.freshness import Asker, Quote, is_fresh, newer
 from quotecache.source import QuoteSource
+from quotecache.trace import Trace
 from quotecache.valkey import SharedQuotes
 from quotecache.wanted import Want, Wanted
 
@@ -66,6 +67,10 @@ class QuoteCache:
         self._offered: set[str] = set()
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def follow(self, trace: Trace) -> None:
+        """From now on it is told which command pays for which quote."""
+        self._flights.trace = trace
 
     async def start(self) -> None:
         """Starts the background tasks. Does not wait for Valkey, the database or the quote server."""

@@ -20,6 +20,7 @@ from core.serve import spawn
 from quotecache.counts import Counts
 from quotecache.freshness import Hit, Quote
 from quotecache.source import QuoteSource
+from quotecache.trace import Trace
 from quotecache.valkey import SharedQuotes
 from quotecache.wanted import Want
 
@@ -73,6 +74,7 @@ class Flights:
         self._to_record = asyncio.Event()
         self._to_share = asyncio.Event()
         self._stopping = False
+        self.trace: Trace | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def __contains__(self, symbol: str) -> bool:
@@ -154,12 +156,16 @@ class Flights:
         asker = want.asker
         symbol = asker.symbol
         began_ms = self._clock.monotonic_ms()
+        if self.trace is not None:
+            self.trace.fetching(asker)
         try:
             answer = await self._source.fetch(
                 symbol, asker.user, want.deadline_ms, lambda: self._still_wanted(symbol)
             )
         except Unavailable:
             self._counts.lost += 1
+            if self.trace is not None:
+                self.trace.lost(asker)
             self._give_up(symbol)
             return
         self._counts.fetch_seconds.observe((self._clock.monotonic_ms() - began_ms) / 1000)
@@ -182,6 +188,8 @@ class Flights:
                 continue
             del self._hits[: len(hits)]
             self._counts.paid += len(hits)
+            if self.trace is not None:
+                self.trace.recorded(hits)
             if not self._hits:
                 self._to_record.clear()
             self._arrive([hit.quote for hit in hits])

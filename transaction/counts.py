@@ -1,12 +1,16 @@
-"""What a shard counts: a few numbers a batch, never one a command where that costs. transaction.metrics shows them."""
+"""What a shard tells of its batches: a few numbers each, never one a command where that costs (transaction.metrics shows them).
+
+At DAYTRADE_LOG_LEVEL=debug also the way of each command; else that costs one test a batch.
+"""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from core.clock import stopwatch_s
 from core.histogram import SECONDS, SIZES, Histogram
 from transaction.batch import Entry
+from transaction.trace import Trace
 
 _REFUSED: Final = 'ERR {"code":"'
 _UNKNOWN: Final = "UNKNOWN"
@@ -22,7 +26,7 @@ class Counts:
         self.commit_seconds = Histogram(SECONDS)
         """The statement of a batch, until Postgres has answered that it is durable."""
         self.batch_seconds = Histogram(SECONDS)
-        """From the arrival of the oldest command that a batch took from the queue until the batch's replies have left."""
+        """From the arrival of the oldest command that a batch took from the queue until the batch's replies leave."""
         self.conflicts = 0
         """Accounts that somebody else changed between our read and our write."""
         self.locked = 0
@@ -35,6 +39,8 @@ class Counts:
         """Those that were: answered with the stored reply, or done again."""
         self.away = 0
         """Batches that the database did not take; they are tried again."""
+        self.trace: Trace | None = None
+        self._commit_s: float | None = None
         self._answered: Counter[str] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
         self._arrivals: deque[tuple[float, int]] = deque()
@@ -56,8 +62,25 @@ class Counts:
             self._arrivals.popleft()
             count -= left
 
-    def answered(self, entries: Sequence[Entry]) -> None:
-        """A batch is settled; these have their replies."""
+    def decided(self, taken: Sequence[Entry], decided: Sequence[Entry]) -> None:
+        """Of what was taken for a batch, this could be decided."""
+        self._commit_s = None
+        if self.trace is not None:
+            self.trace.decided(taken, decided)
+
+    def committed(self, seconds: float) -> None:
+        """The statement of a batch took so long."""
+        self._commit_s = seconds
+        self.commit_seconds.observe(seconds)
+
+    def settled(self, decided: Sequence[Entry], conflicts: Collection[str]) -> None:
+        """The batch is durable and its replies leave, but not those of the users in conflict."""
+        self.conflicts += len(conflicts)
+        if self.trace is not None:
+            self.trace.settled(decided, conflicts, self._commit_s)
+        self._answer([e for e in decided if e.user not in conflicts] if conflicts else decided)
+
+    def _answer(self, entries: Sequence[Entry]) -> None:
         requests = [entry.request for entry in entries]
         self._answered.update([request.command for request in requests if request])
         for entry in [entry for entry in entries if entry.reply[:1] == "E"]:

@@ -30,11 +30,13 @@ from db.quotes import QuoteStore
 from quotecache.cache import QuoteCache
 from quotecache.freshness import Quote
 from quotecache.source import QuoteSource
+from quotecache.trace import Trace as QuoteTrace
 from quotecache.valkey import connect
 from transaction.batch import Entry
 from transaction.decide import refusal_reply
 from transaction.metrics import collect
 from transaction.store import Store
+from transaction.trace import Trace
 from transaction.worker import Worker
 
 SWEEP_EVERY_MS = 200
@@ -149,6 +151,10 @@ class Shard:
             self._on_failure,
         )
         self.worker = Worker(self._store, self.quotes, clock, settings.pending_life_ms, self._start_dump)
+        if log.is_debug(settings.log_level):
+            quote_trace = QuoteTrace()
+            self.quotes.follow(quote_trace)
+            self.worker.counts.trace = Trace(quote_trace)
         self._dumps = asyncio.Semaphore(DUMPS_AT_ONCE)
         self._stopping = False
 
@@ -250,6 +256,8 @@ class Shard:
         async with self._dumps:
             reply = await self._dumped(request.user or None, path)
         entry.link.send([(request.tag, f"[{request.number}] {reply}\n".encode())])
+        if (trace := self.worker.counts.trace) is not None:
+            trace.dumped(request, reply)
         self.worker.dumped(entry)
 
     async def _dumped(self, user: str | None, path: Path) -> str:

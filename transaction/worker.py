@@ -233,7 +233,7 @@ class Worker:
             return set()
         columns, began_s = batch.columns(), stopwatch_s()
         conflicts = await self._store.commit(columns)
-        self.counts.commit_seconds.observe(stopwatch_s() - began_s)
+        self.counts.committed(stopwatch_s() - began_s)
         return conflicts
 
     @contextmanager
@@ -326,6 +326,7 @@ class Worker:
             elif request is not None and request.command == c.DUMPLOG and user and _is_dump(entry):
                 parking.park(user, DUMP, [])
         self._current = batch.decided
+        self.counts.decided(entries, batch.decided)
         if wanted:
             self._quotes.want(wanted)
         return batch
@@ -356,7 +357,7 @@ class Worker:
     def _settle(self, batch: Batch, conflicts: set[str]) -> list[Entry]:
         """The batch is durable: accounts become current, replies leave. Returns the entries of users in conflict."""
         batch.settle()
-        self.counts.conflicts += len(conflicts)
+        self.counts.settled(batch.decided, conflicts)
         for user, account in batch.accounts.items():
             if account.exists and user not in conflicts:
                 self._accounts[user] = account
@@ -379,8 +380,6 @@ class Worker:
                 replies[entry.link].append((request.tag, f"[{request.number}] {entry.reply}\n".encode()))
         for link, lines in replies.items():
             link.send(lines)
-        decided = batch.decided
-        self.counts.answered([e for e in decided if e.user not in conflicts] if conflicts else decided)
         return again
 
 

@@ -13,8 +13,10 @@ from db.pool import Pool, open_pool
 from db.quotes import QuoteStore
 from quotecache.cache import QuoteCache
 from quotecache.source import QuoteSource
+from quotecache.trace import Trace as QuoteTrace
 from quotecache.valkey import connect
 from trigger.metrics import collect
+from trigger.trace import Trace
 from trigger.watch import Watch
 
 _RETRY_DATABASE_S: Final = 0.2
@@ -60,6 +62,10 @@ async def _serve(settings: Settings, pool: Pool, stop: asyncio.Event) -> None:
         watch.on_quote,
         watch.on_failure,
     )
+    if log.is_debug(settings.log_level):
+        quote_trace = QuoteTrace()
+        quotes.follow(quote_trace)
+        watch.trace = Trace(quote_trace)
     metrics.serve(settings, "trigger", partial(collect, watch, quotes))
     await quotes.start()
     watching = spawn(watch.run(pool, quotes), "watch")

@@ -17,6 +17,7 @@ from db import fires
 from db.pool import Connection, Pool, connection
 from quotecache.freshness import Asker, Quote
 from trigger.rules import Picture
+from trigger.trace import Trace
 
 _RETRY_DATABASE_S: Final = 0.1
 _TRIES: Final = 6
@@ -57,6 +58,8 @@ class Watch:
         """Armed triggers that a price was found to reach, each time it was."""
         self.held = 0
         """How often accounts were held by another writer and tried again."""
+        self.trace: Trace | None = None
+        """Is told the way of each trigger."""
         self.poll_seconds = Histogram(SECONDS)
         self.fire_seconds = Histogram(SECONDS)
 
@@ -142,6 +145,8 @@ class Watch:
     async def _ask(self, one: Connection, quotes: Quotes, symbols: list[str]) -> None:
         """Asks for fresh quotes on behalf of the longest armed triggers; forgets symbols on which nothing is armed."""
         askers = await fires.longest_armed(one, symbols)
+        if self.trace is not None:
+            await self.trace.asked(one, askers)
         needed = {asker.symbol for asker in askers}
         self._picture.replace((symbol, None, None) for symbol in symbols if symbol not in needed)
         self._asked |= needed
@@ -167,7 +172,10 @@ class Watch:
         for start in range(0, len(found), MAX_FIRES_PER_TRANSACTION):
             group = found[start : start + MAX_FIRES_PER_TRANSACTION]
             now_ms, life_ms = self._clock.now_ms(), self._quote_life_ms
+            before_fire = await self.trace.armed(one, group) if self.trace is not None else {}
             fired = await fires.fire(one, group, now_ms, life_ms, self._server, wait=wait)
+            if fired and self.trace is not None:
+                self.trace.fired(before_fire, await self.trace.armed(one, group), group, fired)
             self.fired += fired
             if self._stop.is_set() or (wait and not fired):
                 break  # somebody sits on an account: the others must not wait for it, the next poll comes back to it

@@ -31,6 +31,7 @@ from core.framing import (
 from core.ids import is_session
 from core.limits import DOWN_DEADLINE_MS, MAX_REQUESTS_PER_FRAME, MAX_WAITING_REQUESTS_PER_SHARD
 from webserver.pending import ShardQueue
+from webserver.trace import Trace
 from webserver.validate import Validator
 
 
@@ -69,6 +70,8 @@ class Desk:
         self._questions: dict[int, _Question] = {}
         self._next_tag = 1
         self._asked = 0
+        self.trace: Trace | None = None
+        """Is told the way of each request."""
         self.replies = 0
         """Replies that shards gave."""
         self.busy = 0
@@ -191,6 +194,8 @@ class Desk:
             if batch:
                 self._batches[shard] = []
                 peer = self._peers[shard]
+                if self.trace is not None:
+                    self.trace.passed_on(shard, batch, up=peer is not None)
                 if peer is None:
                     self._queues[shard].add_unsent(batch, since_ms)
                 else:
@@ -202,6 +207,8 @@ class Desk:
         due, origin_of = self._queues[shard].sent, self._origins.pop
         groups: dict[_Origin, list[bytes]] = {}
         self.replies += len(items)
+        if self.trace is not None:
+            self.trace.replied(shard, [(due[tag], line) for tag, line in items if tag in due])
         try:
             for tag, line in items:
                 del due[tag]

@@ -14,6 +14,7 @@ from core.settings import Address, Settings
 from webserver.desk import Desk
 from webserver.links import BalancerLink, BalancerLinks, ShardLink
 from webserver.metrics import collect
+from webserver.trace import Trace
 
 _CONNECT_S = 1.0
 _TICK_S = 0.25
@@ -26,6 +27,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_die)
     links = BalancerLinks(Desk(len(settings.shards)), SystemClock())
+    links.desk.trace = Trace() if log.is_debug(settings.log_level) else None
     metrics.serve(settings, "webserver", partial(collect, links))
     host, port = settings.listen_address
     listener = await loop.create_server(partial(BalancerLink, links), host, port, backlog=1024)

@@ -8,6 +8,7 @@ from core.errors import Unavailable
 from stack.cli import (
     chaos,
     demo,
+    follow,
     grade,
     load,
     quality,
@@ -38,6 +39,7 @@ app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_
 app.command("up")(running.up)
 app.command("down")(running.down)
 app.command("status")(running.status)
+app.command("follow")(follow.follow)
 app.command("secrets")(running.secrets)
 app.command("supervisor")(supervisor.supervisor)
 app.command("replay")(replay.replay)

@@ -32,7 +32,7 @@ ALLOWED = {
     },
     "daytrade_trigger": {
         "audit": "INSERT", "account": "SELECT UPDATE", "holding": "SELECT INSERT UPDATE", "quote": "SELECT INSERT UPDATE",
-        "trigger_order": "SELECT DELETE", "lock_accounts": "EXECUTE", "fire_triggers": "EXECUTE",
+        "session": "SELECT", "trigger_order": "SELECT DELETE", "lock_accounts": "EXECUTE", "fire_triggers": "EXECUTE",
     },
     "daytrade_audit": dict.fromkeys(
         ("session", "command", "audit", "account", "holding", "trigger_order", "quote"), "SELECT"
