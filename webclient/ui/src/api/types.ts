@@ -127,23 +127,24 @@ export interface TriggerReply {
 
 export type HistoryKind = "command" | "fire" | "expiry";
 
-/** `user` is there in the supervisor's history only. */
+/** `command` of a fire is the one that armed it, of an expiry CANCEL_BUY or CANCEL_SELL. `session` and `number` are the request's key. */
 export interface HistoryEntry {
-  user?: string;
+  user: string | null;
   at: number;
   seq: number;
   kind: HistoryKind;
-  command: string | null;
+  command: string;
   symbol: string | null;
   amount: string | null;
   price: string | null;
   shares: number | null;
   cash_added: string | null;
   cash_removed: string | null;
-  outcome: string | null;
-  session: string | null;
-  number: number | null;
-  server: string | null;
+  /** "OK" or the code of the refusal. */
+  outcome: string;
+  session: string;
+  number: number;
+  server: string;
 }
 
 export interface HistoryPage {

@@ -43,13 +43,13 @@ export const outcomeChoices: [string, string][] = Object.entries(OUTCOMES);
 
 /** "Buy confirmed", "Buy trigger fired", "Sell order expired"; an unknown word stays as it is. */
 export function event(entry: Pick<HistoryEntry, "kind" | "command">): string {
-  const command = entry.command ?? "";
+  const { command } = entry;
   const side = command.includes("SELL") ? "Sell" : "Buy";
   if (entry.kind === "fire") return `${side} trigger fired`;
   if (entry.kind === "expiry") return `${side} order expired`;
   return COMMANDS[command] ?? command;
 }
 
-export function outcome(code: string | null): string {
-  return code === null ? "" : (OUTCOMES[code] ?? code);
+export function outcome(code: string): string {
+  return OUTCOMES[code] ?? code;
 }

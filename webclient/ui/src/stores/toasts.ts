@@ -14,7 +14,9 @@ export interface Toast {
 }
 
 const MAX_SHOWN = 4;
-const SHOWN_MS = 7_000;
+/** Of those that go by themselves the newest are enough. */
+const MAX_PASSING = 2;
+const SHOWN_MS = 6_000;
 
 export const useToasts = defineStore("toasts", () => {
   const shown = ref<Toast[]>([]);
@@ -22,7 +24,9 @@ export const useToasts = defineStore("toasts", () => {
 
   function show(tone: Tone, title: string, text = "", lasting = false): void {
     const id = ++last;
-    shown.value = [...shown.value, { id, tone, title, text, lasting }].slice(-MAX_SHOWN);
+    const passing = shown.value.filter((toast) => !toast.lasting).slice(lasting ? -MAX_PASSING : 1 - MAX_PASSING);
+    const stay = shown.value.filter((toast) => toast.lasting || passing.includes(toast));
+    shown.value = [...stay, { id, tone, title, text, lasting }].slice(-MAX_SHOWN);
     if (!lasting) setTimeout(() => close(id), SHOWN_MS);
   }
 
