@@ -1,6 +1,6 @@
-"""What the browser tests share: a browser and a market for each module, people who visit it.
+"""What the browser tests share: a market for each process of pytest, a browser for each module, people who visit.
 
-Each module has its own, so that Playwright's loop has ended when another module of this process wants asyncio for itself.
+A module has a browser of its own, so that Playwright's loop has ended when another module of this process wants asyncio.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,11 +35,20 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def market(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    """A fresh market with the usual lives of orders."""
+@pytest.fixture(scope="session")
+def running_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    """A market with the usual lives of orders, where nobody has an account yet."""
+    if chromium.executable() is None:
+        pytest.skip(chromium.MISSING)
     with open_market(tmp_path_factory.mktemp("market")) as opened:
         yield opened
+
+
+@pytest.fixture
+def market(running_market: Market) -> Market:
+    """That market, with the prices of the beginning. Each test has users of its own."""
+    running_market.reset()
+    return running_market
 
 
 @pytest.fixture

@@ -23,14 +23,16 @@ _SMALL_TARGETS: Final = """() => [...document.querySelectorAll('a, button, selec
 """Controls below 24 by 24 CSS pixels (WCAG 2.2, 2.5.8); links in running text are excepted there, too."""
 
 
-def inspect(person: Person, name: str) -> list[str]:
+def inspect(person: Person, name: str, with_axe: bool = True) -> list[str]:
     """Keeps a screenshot, fails on what is grave, returns what axe calls moderate or minor."""
     person.page.evaluate("() => document.fonts.ready")
-    shot(person, name)
     wide = person.page.evaluate(_TOO_WIDE)
+    shot(person, name)
     assert wide <= 0, f"{name}: {wide} pixels wider than the window on a {person.device.name}"
     small = person.page.evaluate(_SMALL_TARGETS) if person.device.touch else []
     assert not small, f"{name}: too small for a finger: {small}"
+    if not with_axe:
+        return []
     found: list[dict[str, Any]] = Axe().run(person.page, options=_RULES).response["violations"]
     grave = [_told(one) for one in found if one["impact"] in _GRAVE]
     assert not grave, f"{name}, {person.device.name}, {person.theme}: {grave}"
@@ -38,9 +40,14 @@ def inspect(person: Person, name: str) -> list[str]:
 
 
 def shot(person: Person, name: str, whole: bool = True) -> None:
-    """A screenshot among the artefacts: `NAME-DEVICE-THEME.png`, of the whole page or of the window."""
+    """A screenshot among the artefacts: `NAME-DEVICE-THEME.png`, of the whole page (as if the window were that high) or the window."""
     file = artefacts() / f"{name}-{person.device.name}-{person.theme}.png"
-    person.page.screenshot(path=file, full_page=whole, animations="disabled")
+    page, device = person.page, person.device
+    if whole:
+        height = page.evaluate("() => document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": device.width, "height": max(height, device.height)})
+    page.screenshot(path=file, animations="disabled")
+    page.set_viewport_size({"width": device.width, "height": device.height})
 
 
 def _told(violation: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,13 @@ class Market:
         """From its next hit on, that is what the stock costs."""
         self.prices[symbol] = dollars
         write_prices(self.folder, self.prices)
+
+    def reset(self) -> None:
+        """All prices are again what they were at the beginning, in the cache, too."""
+        if self.prices != _STANDING:
+            self.prices = dict(_STANDING)
+            write_prices(self.folder, self.prices)
+            time.sleep(QUOTE_LIFE_MS / 1000)
 
     def lines(self, *lines: str) -> list[str]:
         """What the load balancer answers to somebody with `nc`."""

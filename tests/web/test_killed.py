@@ -104,10 +104,19 @@ def newcomer(visit: Visit, market: Market, victim: str) -> Trader:
     return Trader(person, user)
 
 
+UNCOVERED: Final = """banner => {
+    const { x, y, width, height } = banner.getBoundingClientRect();
+    return banner.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+}"""
+
+
 def banner(person: Person, victim: str) -> None:
-    """It shows that something is wrong, and what is being tried."""
+    """It says that something is wrong, in sight also where the page is scrolled down."""
+    person.page.mouse.wheel(0, 300)
     shown = person.page.get_by_test_id("connection-banner")
     expect(shown).to_be_visible(timeout=NOTICED_MS)
+    expect(shown).to_be_in_viewport(ratio=1)
+    assert shown.evaluate(UNCOVERED), "something lies over the banner"
     looks.shot(person, f"killed-{victim.replace(' ', '-').replace(chr(39), '')}", whole=False)
 
 

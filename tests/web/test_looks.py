@@ -32,6 +32,8 @@ SUPERVISOR: Final = {
     "log": "/supervisor/log",
     "dumps": "/supervisor/dumps",
 }
+ENOUGH: Final = {(DESK, "light"), (PHONE, "dark")}
+"""With these axe meets each colour and each layout; the long form asks it everywhere."""
 _moderate: set[str] = set()
 
 
@@ -41,14 +43,6 @@ def moderate() -> Iterator[None]:
     yield
     (artefacts() / "axe-moderate.json").write_text(json.dumps(sorted(_moderate), indent=1))
     print("\n".join(["", *sorted(_moderate)]) if _moderate else "\naxe: nothing, not even moderate")
-
-
-@pytest.fixture(scope="module")
-def veteran(market: Market) -> str:
-    """A name whose account holds some of everything, once it is registered."""
-    market.price("ABC", "20.00")
-    market.price("ACE", "8.25")
-    return "veteran"
 
 
 def trades(market: Market, user: str) -> None:
@@ -82,21 +76,22 @@ def waiting(market: Market, user: str) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=lambda device: device.name)
-def test_every_page(visit: Visit, market: Market, device: Device, theme: Theme) -> None:
+def test_every_page(visit: Visit, market: Market, device: Device, theme: Theme, long: bool) -> None:
+    with_axe = long or (device, theme) in ENOUGH
     stranger = visit(device, theme)
-    walk(stranger, ANYBODY)
+    walk(stranger, ANYBODY, with_axe)
     trader, user = visit(device, theme), f"veteran.{device.name}.{theme}"
     trader.register(user)
-    looks.inspect(trader, "portfolio-new")
+    _moderate.update(looks.inspect(trader, "portfolio-new", with_axe))
     trades(market, user)
     waiting(market, user)
     for symbol in ("ABC", "XYZ", "QQQ"):
         trader.page.request.put(f"/api/users/{user}/watchlist/{symbol}", headers=token(trader))
-    walk(trader, TRADER)
+    walk(trader, TRADER, with_axe)
     boss = visit(device, theme)
     boss.log_in(market.supervisor(f"boss.{device.name}.{theme}"), lands_on="Overview")
     boss.page.request.post("/api/supervisor/dumps", data={"filename": "all.xml"}, headers=token(boss))
-    walk(boss, SUPERVISOR)
+    walk(boss, SUPERVISOR, with_axe)
 
 
 def token(person: Person) -> dict[str, str]:
@@ -109,7 +104,7 @@ def token(person: Person) -> dict[str, str]:
     }
 
 
-def walk(person: Person, pages: dict[str, str]) -> None:
+def walk(person: Person, pages: dict[str, str], with_axe: bool) -> None:
     """Opens each page, waits until it has what it shows, and inspects it."""
     for name, path in pages.items():
         person.page.goto(path)
@@ -118,4 +113,4 @@ def walk(person: Person, pages: dict[str, str]) -> None:
         person.until(f"{name} has loaded", lambda: "Loading…" not in person.page.locator("main").inner_text())
         if name == "overview":
             person.page.locator("main canvas").wait_for()
-        _moderate.update(looks.inspect(person, name))
+        _moderate.update(looks.inspect(person, name, with_axe))
