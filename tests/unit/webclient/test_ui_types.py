@@ -15,7 +15,8 @@ _FIELD: Final = re.compile(r"^  (\w+)(\??): (.+);$", re.M)
 _ANSWERS: Final = {
     "Session": "Session", "Holding": "Holding", "Pending": "Pending", "Trigger": "Trigger", "NewestCommand": "HistoryItem",
     "Account": "Summary", "Cash": "Cash", "Quote": "Quote", "SymbolPrice": "Watched", "PricePoint": "Price",
-    "PlacedBuy": "Buy", "PlacedSell": "Sell", "HistoryEntry": "Entry", "HistoryPage": "HistoryPage", "ProblemBody": "ProblemDetails",
+    "PlacedBuy": "Buy", "PlacedSell": "Sell", "HistoryEntry": "Entry", "HistoryPage": "HistoryPage",
+    "ProblemBody": "ProblemDetails",
 }  # fmt: skip
 """The client's name and the document's, of what the server sends."""
 _BODIES: Final = {"Credentials": "Credentials", "PasswordChange": "PasswordChange"}
@@ -95,7 +96,7 @@ def differences(here: str, there: tuple[str, ...], schemas: dict[str, Any]) -> I
 
 
 def test_answers_are_what_the_document_says(schemas: dict[str, Any]) -> None:
-    pairs = [(here, (there,)) for here, there in _ANSWERS.items()]
+    pairs: list[tuple[str, tuple[str, ...]]] = [(here, (there,)) for here, there in _ANSWERS.items()]
     pairs += [(here, there) for here, there in _UNIONS.items()]
     assert [told for here, there in pairs for told in differences(here, there, schemas)] == []
 
