@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.web.schema --cases 1000 --seed 1
 
 Once as a trader with an account, once as a supervisor. Ends with how often each operation gave which status, and 0 only if
-schemathesis found nothing and every operation was reached.
+schemathesis found nothing.
 """
 
 import argparse
@@ -37,7 +37,6 @@ _PHASES: Final = "examples,coverage,fuzzing,stateful"
 class Found(Struct, frozen=True):
     """One run as one visitor."""
 
-    visitor: str
     right: bool
     """schemathesis found nothing."""
     report: str
@@ -50,15 +49,18 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=1000, help="generated cases an operation (1000)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    all_right = True
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as stack:
         prepare(stack)
-        found = [run(stack, visitor, options.cases, options.seed) for visitor in VISITORS]
-        for each in found:
-            print(f"===== as {each.visitor}: {'nothing found' if each.right else 'FOUND'}\n{each.report}")
+        for visitor in VISITORS:
+            found = run(stack, visitor, options.cases, options.seed)
+            all_right = all_right and found.right
+            said = "nothing found" if found.right else "FOUND"
+            print(f"===== as {visitor}: {said}\n{found.report}", flush=True)
         seen = statuses(stack)
     for operation, counts in sorted(seen.items()):
         print(f"{operation:60s} {dict(sorted(counts.items()))}")
-    sys.exit(0 if all(each.right for each in found) else 1)
+    sys.exit(0 if all_right else 1)
 
 
 def running(log_dir: Path) -> "contextlib.AbstractContextManager[Stack]":
@@ -95,7 +97,7 @@ def run(stack: Stack, visitor: str, cases: int, seed: int, phases: str = _PHASES
     done = subprocess.run(
         [*program, *what, *how], cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False
     )  # fmt: skip
-    return Found(visitor, done.returncode == 0, done.stdout + done.stderr)
+    return Found(done.returncode == 0, done.stdout + done.stderr)
 
 
 def statuses(stack: Stack) -> dict[str, Counter[int]]:
