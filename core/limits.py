@@ -170,7 +170,7 @@ WEB_SESSION_SEEN_MS = 60_000
 WEB_VALKEY_PAUSE_MS = 1_000
 """After the cache did not answer the web client, it is not asked for this long."""
 
-WEB_VALKEY_TIMEOUT_MS = 500
+WEB_VALKEY_TIMEOUT_MS = 1_000
 """The web client waits this long for an answer of the cache."""
 
 WEB_DATABASE_CONNECTIONS = 8

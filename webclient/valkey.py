@@ -43,7 +43,7 @@ class _Call:
 
 
 class Valkey:
-    """A server that is asked by many at once, and left alone for a second when it did not answer."""
+    """A server that is asked by many at once. When it does not answer, one of them tries again each second."""
 
     def __init__(self, url: str, password: str | None, clock: Clock) -> None:
         """Does not connect yet. Raises ValueError for a URL that is none."""
@@ -53,7 +53,9 @@ class Valkey:
             retry=Retry(NoBackoff(), 0), protocol=2,
         )  # fmt: skip
         self._clock = clock
-        self._pause_until_ms = 0
+        self._is_away = False
+        self._again_ms = 0
+        """While it is away: when somebody may ask it again."""
         self._lock = threading.Lock()
         """Over `_wire` while it is opened."""
         self._wire: _Wire | None = None
@@ -64,16 +66,18 @@ class Valkey:
 
     def calls(self, *commands: tuple[Argument, ...]) -> list[Any]:
         """The replies of commands that are sent together. Raises Unavailable."""
-        if self._clock.monotonic_ms() < self._pause_until_ms:
-            raise Unavailable("the cache did not answer a moment ago")
+        if self._is_away:
+            self._try_alone()
         try:
             wire = self._wire
             if wire is None or wire.is_dead:
                 wire = self._open()
             replies = wire.ask(commands)
         except (OSError, RedisError, Unavailable) as error:
-            self._pause_until_ms = self._clock.monotonic_ms() + WEB_VALKEY_PAUSE_MS
+            self._is_away = True
+            self._again_ms = self._clock.monotonic_ms() + WEB_VALKEY_PAUSE_MS
             raise Unavailable(f"the cache does not answer: {error}") from error
+        self._is_away = False
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):
                 raise Unavailable(f"the cache says {reply}") if str(reply).startswith(_PASSING) else reply
@@ -83,6 +87,13 @@ class Valkey:
         """Ends the connection."""
         if self._wire is not None:
             self._wire.cut()
+
+    def _try_alone(self) -> None:
+        """Lets one caller a second find out whether it is back, and nobody else wait for that. Raises Unavailable."""
+        now = self._clock.monotonic_ms()
+        if now < self._again_ms:
+            raise Unavailable("the cache did not answer a moment ago")
+        self._again_ms = now + WEB_VALKEY_PAUSE_MS + WEB_VALKEY_TIMEOUT_MS
 
     def _open(self) -> "_Wire":
         with self._lock:
@@ -98,9 +109,8 @@ class _Wire:
         """Connects and logs in. Raises RedisError, OSError."""
         self._connection = cast(Any, pool.make_connection())
         self._connection.connect()
-        self._socket: socket.socket = (
-            self._connection._sock
-        )  # logged in; the library's own way to use it is what costs
+        # Logged in; the library's own way to use it is what costs.
+        self._socket: socket.socket = self._connection._sock
         self._socket.settimeout(None)
         self.is_dead = False
         self._output: list[bytes] = []
@@ -116,11 +126,11 @@ class _Wire:
 
     def ask(self, commands: tuple[tuple[Argument, ...], ...]) -> list[Any]:
         """Raises Unavailable."""
-        if self.is_dead or len(self._waiting) >= MAX_WEB_VALKEY_WAITING:
-            raise Unavailable("the connection is lost" if self.is_dead else "too many wait")
         calls = [_Call() for _ in commands]
         packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]
         with self._lock:
+            if self.is_dead or len(self._waiting) >= MAX_WEB_VALKEY_WAITING:
+                raise Unavailable("the connection is lost" if self.is_dead else "too many wait")
             self._output += packed
             self._waiting += calls
             self._ring()
