@@ -90,7 +90,8 @@ def answers(stack: Stack) -> bool:
 def test_a_supervisor_gets_a_password_in_a_file(stack: Stack, command: Command) -> None:
     first = supervise(command, "boss")
     assert first.returncode == 0, first.stderr
-    file = Path(first.stdout.rpartition(" ")[2].strip())
+    file = command.directory / "supervisors" / "boss.password"
+    assert str(file) in first.stdout
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     password = file.read_text().strip()
     assert password not in first.stdout + first.stderr
