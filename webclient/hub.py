@@ -52,7 +52,9 @@ class Hub:
         self._checked_ms = 0
 
     def open(self, user: str, token: bytes, since: int | None, line: Line) -> Stream:
-        """A new stream (see Stream). Raises Problem when there are too many."""
+        """A new stream (see Stream). Raises Problem when there are too many, or this worker is being stopped."""
+        if stopping.is_stopping():
+            raise Problem(UNAVAILABLE)
         self._forget_gone(user)
         stream = Stream(user, token, since, line, self._forget)
         with self._lock:
@@ -160,8 +162,8 @@ class Hub:
     def _ended(self, one: Connection[TupleRow], streams: Mapping[str, list[Stream]]) -> list[Stream]:
         """Streams whose reader has gone, or whose session has ended.
 
-        A session counts as idle a minute later than it is: its copy may be as old. Else a browser would come back just in
-        time to renew it, again and again.
+        A session counts as idle two minutes later than it is: its copy may be a minute old. Else a browser would come back
+        just in time to renew it, again and again.
         """
         every = [stream for some in streams.values() for stream in some]
         now = self._clock.now_ms()
