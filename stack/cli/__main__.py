@@ -16,6 +16,7 @@ from stack.cli import (
     replay,
     running,
     supervisor,
+    top,
     web,
     workloads,
 )
@@ -39,6 +40,7 @@ app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_
 app.command("up")(running.up)
 app.command("down")(running.down)
 app.command("status")(running.status)
+app.command("top")(top.top)
 app.command("follow")(follow.follow)
 app.command("secrets")(running.secrets)
 app.command("supervisor")(supervisor.supervisor)

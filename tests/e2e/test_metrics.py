@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from db.check import check
 from stack.launcher import Stack, throw_away
 from stack.process import wait_until
 from stack.topology import WEB_CLIENT, Shape
+from tests.e2e.commandline import Command
 from tests.e2e.visitor import Visitor
 from workload.driver import load, replay_now
 from workload.generate import generate
@@ -135,6 +137,31 @@ def test_conflicts_between_fires_and_shards_happen_are_counted_and_harm_nobody(s
     )
     assert total(stack, "daytrade_quote_cost_usd_total") == pytest.approx(paid(stack) * 0.05)
     assert check(stack.state.audit_url) == []
+
+
+def test_top_shows_every_part_and_what_it_does(stack: Stack) -> None:
+    command = Command(stack.directory)
+    lines = load(b"".join(generate(20, 6_000, 9)).splitlines(keepends=True)[:-1])
+    replay = threading.Thread(
+        target=replay_now, args=(lines, stack.state.balancer_address), kwargs={"window": 1}
+    )
+    with command.start("top", "--once", "--interval", "3") as shown:
+        replay.start()
+        words, complaints = shown.communicate(timeout=60)
+    replay.join()
+    assert shown.returncode == 0, complaints
+    rows = {row.split()[0]: row.split()[1:] for row in words.splitlines()[1:] if row.strip()}
+    assert {part.name for part in stack.state.parts} <= rows.keys()
+    assert float(rows["loadbalancer"][0].replace(",", "")) > 0
+    assert float(rows["transaction-0"][3]) >= 1.0, "commands in a batch"
+    assert rows["postgres"][0] == "-"
+    assert float(rows["postgres"][-2]) > 5, "MB of Postgres with its backends"
+
+
+def test_top_says_so_when_nothing_runs(tmp_path: Path) -> None:
+    shown = Command(tmp_path)("top", "--once")
+    assert shown.returncode == 3
+    assert "./daytrade up" in shown.stdout
 
 
 def panels() -> list[dict[str, Any]]:
