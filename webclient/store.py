@@ -1,5 +1,6 @@
 """Connections to Postgres for requests: borrowed for a block, with what goes wrong told as the problem UNAVAILABLE."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -17,6 +18,10 @@ _OPTIONS: Final = "-c jit=off -c enable_seqscan=off"
 _WAIT_S: Final = 2.0
 """A request waits this long for a connection."""
 _MAX_WAITING: Final = 200
+
+
+# It would log each attempt of an outage, as text among lines of JSON; whoever needs a connection is told by UNAVAILABLE.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 def open_pool(url: str, size: int, name: str) -> Pool:
