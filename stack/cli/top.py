@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Final
@@ -42,27 +42,35 @@ def top(
     """
     directory = state.default_directory()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
-    before = _look(directory)
-    if once:
-        time.sleep(interval)
-        console.print(_page(before, _look(directory)))
-        return
-    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
-        try:
-            while True:
-                time.sleep(interval)
-                after = _look(directory)
-                live.update(_page(before, after), refresh=True)
-                before = after
-        except KeyboardInterrupt:
+    pages = _pages(directory, interval)
+    try:
+        if once and (page := next(pages, None)) is not None:
+            console.print(page)
             return
+        with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+            for page in pages:
+                live.update(page, refresh=True)
+    except KeyboardInterrupt:
+        return
+    print("nothing is running: start it with ./daytrade up")
+    raise typer.Exit(_NOT_RUNNING)
+
+
+def _pages(directory: Path, interval: float) -> Iterator[Group]:
+    """One after each interval, for as long as the stack runs."""
+    before = _look(directory)
+    while before:
+        time.sleep(interval)
+        if after := _look(directory):
+            yield _page(before, after)
+        before = after
 
 
 def _look(directory: Path) -> dict[str, Look]:
+    """Every part by name; nothing when no stack runs."""
     now = state.read(directory)
     if now is None:
-        print("nothing is running: start it with ./daytrade up")
-        raise typer.Exit(_NOT_RUNNING)
+        return {}
     readings = _readings(now)
     used = usage(part.process.pid for part in now.parts if part.process)
     at_s = time.monotonic()
