@@ -35,7 +35,7 @@ export const router = createRouter({
 export function loadAhead(role: string | null): void {
   for (const { meta, components } of router.getRoutes()) {
     const page = components?.["default"] as (() => Promise<unknown>) | object | undefined;
-    if (meta.who === role && typeof page === "function") void (page as () => Promise<unknown>)().catch(() => undefined); // Then when it is opened.
+    if ((meta.who === role || meta.who === "signed-in") && typeof page === "function") void (page as () => Promise<unknown>)().catch(() => undefined); // Then when it is opened.
   }
 }
 

@@ -1,5 +1,5 @@
 /** A trader's history, a page at a time, newest first. */
-import { shallowRef, type Ref } from "vue";
+import { onScopeDispose, shallowRef, type Ref } from "vue";
 import { asProblem, type Problem } from "@/api/problem";
 import { readHistory } from "@/api/reads";
 import type { HistoryEntry, HistoryFilter, HistoryPage } from "@/api/types";
@@ -61,6 +61,8 @@ export function useHistory(user: () => string | null): Pages {
       if (mine === turn) busy.value = false;
     }
   }
+
+  onScopeDispose(() => turn++); // Nobody reads on.
 
   return { entries, more, busy, problem, begin, older };
 }

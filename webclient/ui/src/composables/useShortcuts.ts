@@ -4,11 +4,16 @@ import { read, write } from "@/lib/keep";
 
 export type Shortcuts = Record<string, () => void>;
 
-export const shortcutsOn = ref(read(localStorage, "shortcuts", true));
+export const shortcutsOn = ref(read("ever", "shortcuts", true));
 
 export function setShortcuts(on: boolean): void {
   shortcutsOn.value = on;
-  write(localStorage, "shortcuts", on);
+  write("ever", "shortcuts", on);
+}
+
+/** Logging out clears what the browser keeps for us; this is kept all the same. */
+export function keepShortcuts(): void {
+  if (!shortcutsOn.value) setShortcuts(false);
 }
 
 /** Listens until the returned function is called. */

@@ -2,28 +2,31 @@
 
 const PREFIX = "daytrade.";
 
+/** For this tab until it is closed, or for ever. */
+export type Place = "tab" | "ever";
+
 /** What was kept under `name`, or `fallback` when there is nothing that can be read. */
-export function read<T>(storage: Storage, name: string, fallback: T): T {
+export function read<T>(place: Place, name: string, fallback: T): T {
   try {
-    const text = storage.getItem(PREFIX + name);
+    const text = storage(place).getItem(PREFIX + name);
     return text === null ? fallback : (JSON.parse(text) as T);
   } catch {
     return fallback;
   }
 }
 
-export function write(storage: Storage, name: string, value: unknown): void {
+export function write(place: Place, name: string, value: unknown): void {
   try {
-    storage.setItem(PREFIX + name, JSON.stringify(value));
+    storage(place).setItem(PREFIX + name, JSON.stringify(value));
   } catch {
     // Nothing is kept: the page works all the same, a reload forgets.
   }
 }
 
-/** Plain text, readable by theme.js before anything else is loaded. */
+/** Plain text for ever, readable by theme.js before anything else is loaded. */
 export function readText(name: string): string | null {
   try {
-    return localStorage.getItem(PREFIX + name);
+    return storage("ever").getItem(PREFIX + name);
   } catch {
     return null;
   }
@@ -31,9 +34,14 @@ export function readText(name: string): string | null {
 
 export function writeText(name: string, value: string | null): void {
   try {
-    if (value === null) localStorage.removeItem(PREFIX + name);
-    else localStorage.setItem(PREFIX + name, value);
+    if (value === null) storage("ever").removeItem(PREFIX + name);
+    else storage("ever").setItem(PREFIX + name, value);
   } catch {
     // As above.
   }
+}
+
+/** Raises when the browser keeps nothing. */
+function storage(place: Place): Storage {
+  return place === "tab" ? sessionStorage : localStorage;
 }

@@ -121,7 +121,7 @@ export const useOutbox = defineStore("outbox", () => {
 
   /** What an earlier life of this page left unanswered, for the same user: young ones to send on, and those too old for it. */
   function left(): { young: Letter[]; old: Letter[] } {
-    const found = read<Letter[]>(sessionStorage, KEPT, []).filter((letter) => letter.user === session.user);
+    const found = read<Letter[]>("tab", KEPT, []).filter((letter) => letter.user === session.user);
     const fresh = found.filter((letter) => !letters.value.some((other) => other.key === letter.key));
     const isYoung = (letter: Letter): boolean => Date.now() - letter.sentAt < RESUMED_MS;
     return { young: fresh.filter(isYoung), old: fresh.filter((letter) => !isYoung(letter)) };
@@ -131,7 +131,7 @@ export const useOutbox = defineStore("outbox", () => {
     const plain = letters.value.map(({ key, user, label, method, path, body, sentAt }) => ({
       key, user, label, method, path, ...(body ? { body } : {}), sentAt,
     }));
-    write(sessionStorage, KEPT, plain);
+    write("tab", KEPT, plain);
   }
 
   return { letters, held, send, deliver, left, keep };

@@ -4,6 +4,7 @@ import { computed, ref, shallowRef } from "vue";
 import { hooks } from "@/api/http";
 import { changePassword, logIn, logOut, readSession, register } from "@/api/reads";
 import { asProblem, Problem } from "@/api/problem";
+import { keepShortcuts } from "@/composables/useShortcuts";
 import { keepTheme } from "@/lib/theme";
 import type { Credentials, PasswordChange, Session } from "@/api/types";
 
@@ -64,6 +65,7 @@ export const useSession = defineStore("session", () => {
       if (!(error instanceof Problem) || error.code !== "UNAUTHENTICATED") throw error;
     }
     keepTheme();
+    keepShortcuts();
     take(NOBODY);
   }
 
