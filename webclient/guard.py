@@ -22,6 +22,7 @@ from webclient.access import (
     Identity,
     declared,
 )
+from webclient.lockout import network_of
 from webclient.metrics import LIMITED
 from webclient.parts import parts
 from webclient.problems import CSRF, RATE_LIMITED, UNAUTHENTICATED, Problem
@@ -46,7 +47,7 @@ def _check() -> None:
     g.identity = None
     if not request.path.startswith("/api/"):
         return
-    visit = parts().sessions.visit(request.cookies.get(COOKIE), request.remote_addr or "")
+    visit = parts().sessions.visit(request.cookies.get(COOKIE), network_of(request.remote_addr or ""))
     g.identity = visit.identity
     if wait_us := max(visit.address_wait_us, visit.user_wait_us):
         LIMITED.labels("address" if visit.address_wait_us else "user").inc()

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -136,6 +137,7 @@ class Lockout:
             raise Problem(RATE_LIMITED, retry_after_s=-(-wait_us // 1_000_000))
 
 
+@lru_cache(10_000)
 def network_of(address: str) -> str:
     """What counts as one sender: an IPv4 address; of IPv6 the /64, which is what one customer is given."""
     try:
