@@ -6,6 +6,7 @@ A line that is changed for good reasons is changed here too; one that no test mi
 from typing import Final
 
 from tests.mutation.forge import Bug
+from tests.mutation.web_bugs import WEB
 
 
 def _unit(package: str, *files: str) -> tuple[str, ...]:
@@ -375,4 +376,4 @@ _ON_THE_WAY: Final = (
     ),
 )  # fmt: skip
 
-BUGS: Final = (*_CORE, *_TRANSACTION, *_ON_THE_WAY)
+BUGS: Final = (*_CORE, *_TRANSACTION, *_ON_THE_WAY, *WEB)
