@@ -91,10 +91,11 @@ def open_market(folder: Path, pending_life_ms: int = 60_000) -> Iterator[Market]
     """A market of its own with its data, pages and prices; `folder` takes the prices and the audit logs."""
     webbuild.build()
     prices = write_prices(folder, _STANDING)
+    (folder / "log").mkdir()
     shape = Shape(web_client=True, delay="none", price=f"file:{prices}")
     environ = {
         **os.environ,
-        "DAYTRADE_LOG_DIR": str(folder),
+        "DAYTRADE_LOG_DIR": str(folder / "log"),
         "DAYTRADE_QUOTE_LIFE_MS": str(QUOTE_LIFE_MS),
         "DAYTRADE_PENDING_LIFE_MS": str(pending_life_ms),
         "DAYTRADE_WEB_LOGIN_RATE": "1000",
