@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from stack import state
 from stack.errors import StackError
 
 
@@ -13,6 +14,9 @@ def build(
     """Builds the web client, unless nothing has changed. `./daytrade up` does it by itself."""
     from stack import webbuild
 
+    now = state.read(state.default_directory())
+    if now is not None and now.web and (force or not webbuild.is_current(state.ROOT)):
+        raise StackError("The pages are in use by the running web client: stop it with `./daytrade down`.")
     folder = webbuild.build(force)
     if folder is None:
         raise StackError("There is nothing to build here: webclient/ui is missing.")

@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from stack import webbuild
+from stack import state, webbuild
+from stack.cli import web
 from stack.errors import StackError
 from stack.process import wait_until
 
@@ -206,6 +208,17 @@ def test_a_node_without_npm_will_not_do(root: Path) -> None:
     (bin_folder / "npm").unlink()
     (bin_folder / "sh").symlink_to("/bin/sh")
     assert webbuild.machine_node(str(bin_folder)) is None
+
+
+@pytest.mark.parametrize(("force", "current"), [(True, True), (False, False)])
+def test_pages_that_are_in_use_are_not_replaced(
+    monkeypatch: pytest.MonkeyPatch, force: bool, current: bool
+) -> None:
+    monkeypatch.setattr(state, "read", lambda _: SimpleNamespace(web="http://127.0.0.1:8000/"))
+    monkeypatch.setattr(webbuild, "is_current", lambda _: current)
+    monkeypatch.setattr(webbuild, "build", lambda *_: pytest.fail("it was built"))
+    with pytest.raises(StackError, match="in use by the running web client"):
+        web.build(force)
 
 
 @pytest.mark.slow
