@@ -22,7 +22,7 @@ class Counts:
         """From and to clients."""
         self.seconds = Histogram(SECONDS)
         """From a line's arrival to its reply."""
-        self._sampled_ms = 0
+        self._sampled_ms = -1
 
     def begin(self, sampled: dict[int, int], lane: dict[int, bytes], now_ms: int) -> None:
         """Lines were put into a lane: the last is timed, if none has been in this millisecond. `sampled` is its client's."""
