@@ -1,6 +1,7 @@
 """The web application, put together: resources, guard, errors, OpenAPI, the Vue client's files."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from apiflask import APIFlask
 from flask import Flask
@@ -16,9 +17,17 @@ BLUEPRINTS: Final = tuple(
 )
 
 
+class _App(APIFlask):
+    """An application of plain functions, whatever runs them."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Never asks whether it is a coroutine: Flask would, five times a request."""
+        return func
+
+
 def create_app(parts: Parts) -> APIFlask:
     """The application around those parts. Raises LookupError when a route does not declare who may call it."""
-    app = APIFlask(
+    app = _App(
         __name__,
         title="Day Trade",
         version="1",
