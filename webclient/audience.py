@@ -127,7 +127,7 @@ class Audience:
             _, version, user.seq, digest, symbols, happened = row
             events = [pushed.happened(event) for event in happened]
             if digest != user.digest:
-                news = pushed.ACCOUNT if user.met else b""
+                news = pushed.ACCOUNT
                 self._set_symbols(user, frozenset(symbols), user.listed)
             user.digest = digest
             more = len(events) == MAX_EVENTS_A_LOOK

@@ -293,6 +293,28 @@ def test_a_watch_list_that_changes_elsewhere(
     asyncio.run(story())
 
 
+def test_a_stock_that_somebody_else_watches_already(
+    database: Database, hub: Looking, app: APIFlask, alice: Visitor
+) -> None:
+    """Its quote is known, so none will come: who gets an interest in it is told at once."""
+    bob = trader(app, "bob")
+
+    async def story() -> None:
+        async with history(database) as past:
+            await past.send("ADD,alice,1000.00", "QUOTE,zoe,A")
+            assert bob.ask("PUT", "/api/users/bob/watchlist/A").status_code == 204
+            watch(hub, bob)
+            stream = watch(hub, alice)
+            hub.look()
+            hub.look()
+            assert names(read(stream)) == ["hello"]
+            await past.send("BUY,alice,A,20.00")
+            hub.look()
+            assert names(read(stream)) == ["account", "quote"]
+
+    asyncio.run(story())
+
+
 def test_no_more_than_so_many_of_one_user(hub: Looking, app: APIFlask, alice: Visitor) -> None:
     streams = [watch(hub, alice) for _ in range(MAX_STREAMS_PER_USER)]
     with pytest.raises(Problem, match="RATE_LIMITED"):
