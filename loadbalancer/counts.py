@@ -1,4 +1,4 @@
-"""What the balancer counts: a few numbers a chunk, and the time of one line a millisecond (all would be a tenth of its work)."""
+"""What the balancer counts: a few numbers a chunk, and the time of one line a millisecond (all would be 5 % of its work)."""
 
 from collections import Counter
 from collections.abc import Iterable
