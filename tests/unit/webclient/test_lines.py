@@ -207,7 +207,7 @@ def test_the_same_request_twice_at_once_is_sent_twice_and_answered_in_order(
 def test_no_answer_within_the_deadline_is_unavailable_and_a_mute_connection_is_given_up(
     balancer: Balancer, make: Callable[..., Lines]
 ) -> None:
-    lines = make(deadline_ms=300)
+    lines = make(deadline_ms=1000)
     late = Asked(lines, "late", 1)
     connection = balancer.accept()
     assert connection.line()
@@ -226,7 +226,7 @@ def test_no_answer_within_the_deadline_is_unavailable_and_a_mute_connection_is_g
 def test_a_late_answer_is_nobodys_and_the_connection_that_talks_stays(
     balancer: Balancer, make: Callable[..., Lines]
 ) -> None:
-    lines = make(deadline_ms=600)
+    lines = make(deadline_ms=1500)
     late = Asked(lines, "late", 1)
     connection = balancer.accept()
     slow = connection.line()
@@ -244,7 +244,7 @@ def test_a_late_answer_is_nobodys_and_the_connection_that_talks_stays(
 
 def test_a_balancer_that_stays_away_past_the_deadline(balancer: Balancer, make: Callable[..., Lines]) -> None:
     balancer.go()
-    lines = make(deadline_ms=200)
+    lines = make(deadline_ms=1000)
     assert Asked(lines, "u", 1).ended().errors
     balancer.come_back()
     other = Asked(lines, "v", 2)
