@@ -37,7 +37,13 @@ def static_files(application: "WSGIApplication", settings: Settings) -> "WSGIApp
     if not FOLDER.is_dir():
         return application
     files: WSGIApplication = WhiteNoise(
-        application, root=FOLDER, prefix="", index_file=None, max_age=0, immutable_file_test=r"^/assets/"
+        application,
+        root=FOLDER,
+        prefix="",
+        index_file=None,
+        max_age=0,
+        immutable_file_test=r"^/assets/",
+        allow_all_origins=False,
     )
     return files
 
