@@ -16,7 +16,7 @@ from stack.topology import Shape
 from tests.e2e.conftest import running
 from tests.e2e.visitor import Visitor
 
-PENDING_LIFE_MS = 1500
+PENDING_LIFE_MS = 4000
 SMALL = Shape(shards=1, web_servers=1, delay="none", price="fixed:1000", web_client=True)
 UNLIMITED = {f"DAYTRADE_WEB_{what}_RATE": "100000" for what in ("USER", "ADDRESS", "LOGIN")}
 
