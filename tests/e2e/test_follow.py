@@ -1,9 +1,8 @@
-"""One command followed through the logs of every tier of a running stack; and a stack that is not told to write nothing."""
+"""One command followed through the logs of every tier of a running stack that is told to write all down."""
 
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -117,13 +116,3 @@ def test_lines_that_were_moved_aside_are_found_too(stack: Stack) -> None:
     (folder / "loadbalancer.log.1").write_text('{"key": "cut\n' + json.dumps(line) + "\n")
     assert way(stack, f"{SESSION}/31")[0] == ("loadbalancer", "earlier")
     assert way(stack, f"{SESSION}/3") != way(stack, f"{SESSION}/31")
-
-
-def test_tiers_that_are_not_told_to_write_nothing_about_commands(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    environ = {name: value for name, value in os.environ.items() if name != "DAYTRADE_LOG_LEVEL"}
-    with throw_away(Shape(shards=1, web_servers=1, delay="none"), environ) as quiet:
-        say(quiet, "[1] ADD,alice,100.00", "[2] QUOTE,alice,ABC")
-        time.sleep(0.3)
-        assert way(quiet, f"{SESSION}/1") == way(quiet, f"{SESSION}/2") == []

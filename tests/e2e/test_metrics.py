@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from core import metrics
 from core.settings import Address
 from db.check import check
+from stack import trail
 from stack.launcher import Stack, throw_away
 from stack.process import wait_until
 from stack.topology import WEB_CLIENT, Shape
@@ -39,7 +40,8 @@ Families = dict[str, tuple[str, set[str]]]
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     shape = Shape(shards=2, web_servers=1, delay="none", seed=1, web_client=True)
-    with throw_away(shape, {**os.environ, "DAYTRADE_WEB_LOGIN_RATE": "3"}) as running:
+    environ = {**os.environ, "DAYTRADE_WEB_LOGIN_RATE": "3", "DAYTRADE_LOG_LEVEL": "info"}
+    with throw_away(shape, environ) as running:
         replay_now(
             load(b"".join(generate(20, 400, 1)).splitlines(keepends=True)),
             running.state.balancer_address,
@@ -156,6 +158,13 @@ def test_top_shows_every_part_and_what_it_does(stack: Stack) -> None:
     assert float(rows["transaction-0"][3]) >= 1.0, "commands in a batch"
     assert rows["postgres"][0] == "-"
     assert float(rows["postgres"][-2]) > 5, "MB of Postgres with its backends"
+
+
+def test_at_the_usual_level_no_tier_writes_a_line_a_command(stack: Stack) -> None:
+    """(The web client writes one a request, always.)"""
+    written = {path.name: path.read_text() for path in trail.logs(stack.directory)}
+    assert "transaction-0.log" in written
+    assert {name for name, text in written.items() if '"key": ' in text} <= {f"{WEB_CLIENT}.log"}
 
 
 def test_top_says_so_when_nothing_runs(tmp_path: Path) -> None:
