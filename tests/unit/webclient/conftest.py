@@ -9,6 +9,8 @@ from apiflask import APIFlask
 from core.clock import SystemClock
 from core.settings import Address, Settings
 from tests.conftest import Cache, Database
+from tests.unit.webclient.visitors import Visitor, trader
+from tests.unit.webclient.watching import Looking
 from webclient.app import create_app
 from webclient.compose import make_parts
 from webclient.parts import NAME, Parts
@@ -45,3 +47,17 @@ def app(web_parts: Parts) -> APIFlask:
     made = create_app(web_parts)
     assert made.extensions[NAME] is web_parts
     return made
+
+
+@pytest.fixture
+def alice(app: APIFlask) -> Visitor:
+    """A trader who is logged in."""
+    return trader(app, "alice")
+
+
+@pytest.fixture
+def hub(web_parts: Parts) -> Iterator[Looking]:
+    """Streams of this test, beside those of the application."""
+    made = Looking(web_parts.pool, SystemClock())
+    yield made
+    made.close()

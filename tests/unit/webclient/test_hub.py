@@ -1,90 +1,18 @@
 """What streams tell, look by look, over a past that the real rules and statements make."""
 
 import asyncio
-import json
-from collections.abc import Iterator
-from typing import Any
 
-import psycopg
 import pytest
 from apiflask import APIFlask
 
-from core.clock import SystemClock
-from core.limits import MAX_STREAMS_PER_USER
 from tests.conftest import Database
-from tests.unit.db.history import History, history
+from tests.unit.db.history import history
 from tests.unit.webclient.visitors import Visitor, trader
+from tests.unit.webclient.watching import Looking, armed, fire, names, read, seq_of, watch
 from webclient import hub as hub_module
-from webclient.hub import Hub
-from webclient.parts import NAME
 from webclient.problems import Problem
-from webclient.sessions import token_digest
-from webclient.stream import Line, Stream
 
-Event = tuple[str, dict[str, Any]]
 FAILS = "SELECT pg_terminate_backend(pg_backend_pid())"
-
-
-class Looking(Hub):
-    """A hub that looks when it is told to, and not by itself."""
-
-    def _start(self) -> None:
-        """No thread."""
-
-
-@pytest.fixture
-def hub(app: APIFlask) -> Iterator[Looking]:
-    made = Looking(app.extensions[NAME].pool, SystemClock())
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def alice(app: APIFlask) -> Visitor:
-    return trader(app, "alice")
-
-
-def watch(hub: Hub, who: Visitor, since: int | None = None, line: Line | None = None) -> Stream:
-    return hub.open(who.user, token_digest(who.identity.token), since, line or Line(None))
-
-
-def read(stream: Stream) -> list[Event]:
-    """All that waits to be sent, as (name, data); an event's id is in its data."""
-    events: list[Event] = []
-    while stream._waiting:
-        for block in next(stream).decode().split("\n\n"):
-            fields = dict(line.split(": ", 1) for line in block.splitlines() if line)
-            if "event" in fields:
-                number = {"id": int(fields["id"])} if "id" in fields else {}
-                events.append((fields["event"], json.loads(fields["data"]) | number))
-    return events
-
-
-def names(events: list[Event]) -> list[str]:
-    return [name for name, _ in events]
-
-
-def seq_of(database: Database, user: str) -> int:
-    with psycopg.connect(database.admin_url) as connection:
-        row = connection.execute("SELECT seq FROM account WHERE username = %s", [user]).fetchone()
-    return row[0] if row else 0
-
-
-async def armed(past: History, user: str = "alice", symbol: str = "ABC") -> None:
-    """A buy trigger at 9.00 that costs 100.00."""
-    await past.send(
-        f"ADD,{user},1000.00",
-        f"SET_BUY_AMOUNT,{user},{symbol},100.00",
-        f"SET_BUY_TRIGGER,{user},{symbol},9.00",
-    )
-
-
-async def fire(past: History, cents: int, symbol: str = "ABC") -> None:
-    """The price crosses, and what is armed fires."""
-    past.now_ms += 61_000
-    past.prices[symbol] = cents
-    await past.send(f"QUOTE,stranger,{symbol}")
-    assert await past.fire() == 1
 
 
 def test_a_fire_is_told_once(database: Database, hub: Looking, alice: Visitor) -> None:
@@ -315,58 +243,6 @@ def test_a_stock_that_somebody_else_watches_already(
     asyncio.run(story())
 
 
-def test_no_more_than_so_many_of_one_user(hub: Looking, app: APIFlask, alice: Visitor) -> None:
-    streams = [watch(hub, alice) for _ in range(MAX_STREAMS_PER_USER)]
-    with pytest.raises(Problem, match="RATE_LIMITED"):
-        watch(hub, alice)
-    watch(hub, trader(app, "bob"))
-    streams[2].close()
-    watch(hub, alice)
-    with pytest.raises(Problem, match="RATE_LIMITED"):
-        watch(hub, alice)
-
-
-def test_no_more_than_so_many_at_all(hub: Looking, alice: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webclient.hub.MAX_STREAMS", 2)
-    first, _ = watch(hub, alice), watch(hub, alice)
-    with pytest.raises(Problem, match="UNAVAILABLE"):
-        watch(hub, alice)
-    first.close()
-    watch(hub, alice)
-
-
-def test_streams_end_with_their_session(
-    hub: Looking, app: APIFlask, alice: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Log-out, and a user who is disabled (which ends their sessions); others go on."""
-    monkeypatch.setattr("webclient.hub.STREAM_CHECK_MS", 0)
-    bob, carol = trader(app, "bob"), trader(app, "carol")
-    of_alice, of_bob, of_carol = watch(hub, alice), watch(hub, bob), watch(hub, carol)
-    hub.look()
-    assert alice.ask("DELETE", "/api/session").status_code == 204
-    with alice.parts.pool.connection() as one:
-        one.execute("UPDATE login SET disabled = true WHERE username = 'carol'")
-    hub.look()
-    for ended in (of_alice, of_carol):
-        assert names(read(ended)) == ["hello"]
-        assert list(ended) == []
-    assert not of_bob.is_gone()
-
-
-def test_an_idle_session_is_not_renewed_by_its_stream(
-    database: Database, hub: Looking, alice: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A browser comes back at once when the stream ends: by then the session must have ended for everybody."""
-    monkeypatch.setattr("webclient.hub.STREAM_CHECK_MS", 0)
-    stream = watch(hub, alice)
-    for minutes, ended in ((31, False), (33, True)):
-        with psycopg.connect(database.admin_url) as connection:
-            now = SystemClock().now_ms()
-            connection.execute("UPDATE web_session SET seen_ms = %s", [now - minutes * 60_000])
-        hub.look()
-        assert stream.is_gone() is ended
-
-
 def test_nothing_is_lost_by_a_look_that_fails(
     database: Database, hub: Looking, alice: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,22 +264,3 @@ def test_nothing_is_lost_by_a_look_that_fails(
             assert names(read(stream)) == ["fire", "account", "quote"]
 
     asyncio.run(story())
-
-
-def test_who_reads_too_slowly_is_hung_up_on(hub: Looking, alice: Visitor) -> None:
-    class Counted(Line):
-        hung_up = 0
-
-        def hang_up(self) -> None:
-            self.hung_up += 1
-
-    line = Counted(None)
-    stream = watch(hub, alice, line=line)
-    hub.look()
-    stream.tell([], b"x" * 100_000)
-    assert not stream.is_gone()
-    stream.tell([], b"x" * 100_000)
-    assert stream.is_gone()
-    assert line.hung_up == 1
-    stream.close()
-    assert hub._count == 0

@@ -37,11 +37,6 @@ def quotes(database: Database) -> None:
             )
 
 
-@pytest.fixture
-def alice(app: APIFlask) -> Visitor:
-    return trader(app, "alice")
-
-
 def symbols(answer: dict[str, list[dict[str, object]]]) -> list[object]:
     return [stock["symbol"] for stock in answer["symbols"]]
 
