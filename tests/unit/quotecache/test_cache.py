@@ -151,6 +151,33 @@ def test_a_price_is_durable_before_it_is_used_or_shared(room: Room) -> None:
     uvloop.run(body())
 
 
+def test_what_is_counted_adds_up(room: Room) -> None:
+    """Hits of this process, quotes that others (here: the cache, then the database) had, looks that found one or did not."""
+
+    async def body() -> None:
+        async with room.open(delay="fixed:20") as cache:
+            assert cache.get("ABC", CLOCK.now_ms()) is None
+            cache.want(ask("ABC", "XYZ"))
+            await until(lambda: cache.fetching == 2)
+            assert cache.wanted == 2
+            await until(lambda: cache.counts.paid == 2 and cache.counts.told == 2 and not cache.fetching)
+            assert cache.get("ABC", CLOCK.now_ms()) is not None
+            counts = cache.counts
+            assert (counts.found, counts.missing, counts.shared, counts.recalled) == (1, 1, 0, 0)
+            assert sum(counts.fetch_seconds.counts) == 2
+            assert 0.04 <= counts.fetch_seconds.total < 10
+            assert (cache.wanted, cache.unrecorded) == (0, 0)
+        async with room.open() as another:
+            another.want(ask("ABC"))
+            await until(lambda: another.counts.shared == 1)
+            room.keys.delete("quote:XYZ")
+            another.want(ask("XYZ"))
+            await until(lambda: another.counts.recalled == 1)
+            assert another.counts.paid == 0
+
+    uvloop.run(body())
+
+
 def test_the_hit_bears_the_first_askers_name(room: Room) -> None:
     async def body() -> None:
         async with room.open() as cache:

@@ -288,3 +288,17 @@ def test_a_shards_nonsense_costs_its_connection_and_loses_no_reply(office: Offic
     again = Peer()
     office.desk.shard_up(0, again)
     assert [r.number for r in again.requests()] == [2]
+
+
+def test_every_line_is_counted_once_on_its_way_in_and_out(office: Office) -> None:
+    office.lines("[1] ADD,ann,1.00\n[2] ADD,ann,x\n[3] WHAT\n")
+    office.frames((LINK_HIGHEST, 1, b"s", b""))
+    desk = office.desk
+    assert (desk.requests, desk.refused, desk.replies, desk.shards_up) == (3, 2, 0, 2)
+    assert sum(desk.waiting.values()) == 3
+    office.desk.shard_down(1)
+    for shard, peer in enumerate(office.shards):
+        for request in peer.requests():
+            office.say(shard, Replies([(request.tag, b"[1] OK {}\n")]))
+    assert (desk.requests, desk.replies, desk.shards_up, desk.busy) == (3, 3, 1, 0)
+    assert sum(desk.waiting.values()) == 0
