@@ -34,6 +34,7 @@ RETURNING username;
 UPDATE login SET password_hash = %(hash)s WHERE username = %(user)s AND password_hash = %(old)s;
 
 -- name: set_disabled
+-- Whether nobody may log in by that name; no row when there is no such log-in.
 UPDATE login SET disabled = %(disabled)s WHERE username = %(user)s RETURNING username;
 
 -- name: session_started
@@ -62,6 +63,7 @@ WHERE s.token_hash = %(token)s AND l.username = s.username AND NOT l.disabled
 RETURNING s.username;
 
 -- name: session_ended
+-- One session, at log-out.
 DELETE FROM web_session WHERE token_hash = %(token)s;
 
 -- name: sessions_ended

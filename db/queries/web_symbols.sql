@@ -38,4 +38,5 @@ WITH already AS (
 SELECT EXISTS (SELECT FROM added) OR EXISTS (SELECT FROM already WHERE symbol = %(symbol)s);
 
 -- name: unwatch
+-- Nothing happens when it is not on the list.
 DELETE FROM watch WHERE username = %(user)s AND symbol = %(symbol)s;
