@@ -28,6 +28,11 @@ export function dollars(value: Cents): string {
   return `${value < 0n ? "\u2212" : ""}$${grouped(size / 100n)}.${pad(size % 100n)}`;
 }
 
+/** Whether an amount is so long that narrow places set it smaller: from ten millions on. */
+export function isLong(value: Cents): boolean {
+  return dollars(value).length > 13;
+}
+
 /** "+$12.00", "−$12.00" or "$0.00": gains and losses carry their sign, so that colour alone never tells. */
 export function signedDollars(value: Cents): string {
   return value > 0n ? `+${dollars(value)}` : dollars(value);
