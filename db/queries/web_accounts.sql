@@ -38,9 +38,13 @@ UPDATE login SET password_hash = %(hash)s WHERE username = %(user)s AND password
 UPDATE login SET disabled = %(disabled)s WHERE username = %(user)s RETURNING username;
 
 -- name: session_started
--- With the time of the log-in; sessions of that user that have ended leave.
+-- With the time of the log-in. Sessions of that user that have ended leave, and some of others who never came back.
 WITH ended AS (
     DELETE FROM web_session WHERE username = %(user)s AND (expires_ms <= %(now)s OR seen_ms <= %(idle)s)
+), swept AS (
+    DELETE FROM web_session WHERE username <> %(user)s AND token_hash IN (
+        SELECT token_hash FROM web_session WHERE expires_ms <= %(now)s ORDER BY expires_ms LIMIT 100 FOR UPDATE SKIP LOCKED
+    )
 ), logged_in AS (
     UPDATE login SET last_login_ms = %(now)s WHERE username = %(user)s AND NOT disabled AND password_hash = %(hash)s
     RETURNING username

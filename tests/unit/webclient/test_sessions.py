@@ -175,11 +175,18 @@ def test_who_was_disabled_is_nobody_wherever_one_looks(
 
 
 def test_old_sessions_leave_at_the_next_log_in(sessions: Sessions, pool: Pool, clock: Hand) -> None:
+    def count() -> int:
+        with pool.connection() as one:
+            return len(one.execute("SELECT FROM web_session").fetchall())
+
     started(sessions)
+    started(sessions, "bob")
     clock.step_ms += WEB_SESSION_IDLE_MS + 1
     started(sessions)
-    with pool.connection() as one:
-        assert one.execute("SELECT count(*) FROM web_session").fetchone() == (1,)
+    assert count() == 2, "ann's idle one has left"
+    clock.step_ms += WEB_SESSION_LIFE_MS
+    started(sessions)
+    assert count() == 1, "bob's has left, although bob never came back"
 
 
 def test_a_user_and_an_address_have_a_rate_each(valkey: Valkey, pool: Pool, clock: Hand) -> None:
