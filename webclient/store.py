@@ -54,7 +54,27 @@ def open_pool(url: str, size: int, name: str) -> Pool:
 def connection(pool: Pool | None = None) -> Iterator[Connection[TupleRow]]:
     """A connection for the time of the block. Raises Problem UNAVAILABLE for all that another attempt may mend."""
     try:
-        with (pool or parts().pool).connection() as one:
+        with _living(pool or parts().pool) as one:
             yield one
     except (OperationalError, PoolTimeout, TooManyRequests) as error:
         raise Problem(UNAVAILABLE, "The database does not answer at the moment.") from error
+
+
+@contextmanager
+def _living(pool: Pool) -> Iterator[Connection[TupleRow]]:
+    """One that works. After a restart of Postgres all that lay idle are dead: who meets the first has all of them replaced.
+
+    (The pool's own `check` waits for a second, then two, for each dead one that it meets: longer than anybody waits.)
+    """
+    one = pool.getconn()
+    try:
+        ConnectionPool.check_connection(one)
+    except OperationalError:
+        pool.putconn(one)
+        pool.check()
+        one = pool.getconn()
+    try:
+        with one:
+            yield one
+    finally:
+        pool.putconn(one)
