@@ -14,6 +14,7 @@ export default defineConfig(({ mode }) => {
     build: {
       target: "es2022",
       cssTarget: ["chrome123", "firefox121", "safari17.5"],
+      cssCodeSplit: false, // One small file, instead of a request for each page.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
     },
