@@ -75,9 +75,11 @@ class Person:
         (target.tap if self.device.touch else target.click)()
 
     def button(self, name: str | re.Pattern[str]) -> Locator:
+        """By what stands on it, or its label."""
         return self.page.get_by_role("button", name=name, exact=isinstance(name, str))
 
     def field(self, label: str) -> Locator:
+        """A field of the page itself (not of its header) by its label."""
         found = self.page.get_by_role("main").get_by_label(label, exact=True)
         return found.and_(self.page.locator("input, select"))
 
@@ -100,6 +102,7 @@ class Person:
         self.heading("Portfolio")
 
     def log_in(self, user: str, lands_on: str = "Portfolio") -> None:
+        """With the password that everybody has here."""
         self.page.goto("/login")
         self.field("User name").fill(user)
         self.field("Password").fill(PASSWORD)
@@ -107,6 +110,7 @@ class Person:
         self.heading(lands_on)
 
     def deposit(self, dollars: str) -> None:
+        """On the portfolio's page."""
         self.field("Deposit").fill(dollars)
         self.press(self.button("Deposit"))
         self.toast("deposited")

@@ -84,5 +84,10 @@ def runs(pid: int) -> bool:
 
 
 def all_back(market: Market) -> None:
-    """Waits until everything is up again."""
-    assert market.stack.wait_all_up(_BACK_S), [part.name for part in market.state.parts if not part.up]
+    """Waits until everything is up again: what the supervisor says, and that what it names does run (it may not know yet)."""
+
+    def back() -> bool:
+        now = market.state
+        return now.all_up and all(part.process is None or part.process.alive for part in now.parts)
+
+    assert wait_until(back, _BACK_S), [part.name for part in market.state.parts if not part.up]
