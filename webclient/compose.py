@@ -41,9 +41,9 @@ def compose(settings: Settings) -> "WSGIApplication":
 
 def make_parts(settings: Settings, clock: Clock) -> Parts:
     """Everything that a request may need. Neither Postgres nor Valkey has to be there yet."""
+    secret, lines = _secret(settings), _lines(settings, clock)
     pool = open_pool(settings.database_url, WEB_DATABASE_CONNECTIONS, settings.name)
     valkey = Valkey(settings.redis_url, settings.redis_password, clock)
-    secret = _secret(settings)
     address, user = _rate(settings.web_address_rate), _rate(settings.web_user_rate)
     return Parts(
         settings=settings,
@@ -55,7 +55,7 @@ def make_parts(settings: Settings, clock: Clock) -> Parts:
         accounts=Accounts(pool, clock),
         hashing=Hashing(),
         lockout=Lockout(valkey, secret, settings.web_login_rate),
-        lines=_lines(settings, clock),
+        lines=lines,
         hub=Hub(pool, clock),
         tiers=Tiers(settings.metrics_targets, clock),
     )

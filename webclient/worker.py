@@ -10,6 +10,7 @@ from typing import Any, Final
 import gevent
 import msgspec
 from gevent import Timeout
+from gevent.hub import Hub
 from greenlet import greenlet
 from gunicorn import util
 from gunicorn.http import errors as http_errors
@@ -50,6 +51,12 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         self.cfg: Any = sending.Settings(self.cfg)
         sending.install()
         self._idle: dict[_Idle, greenlet] = {}
+
+    def init_process(self) -> None:
+        """In the forked worker: a handshake of TLS has a time limit, and one that fails is the peer's own trouble, not ours."""
+        socket.setdefaulttimeout(WEB_SOCKET_S)
+        Hub.NOT_ERROR = (*Hub.NOT_ERROR, ssl.SSLError, TimeoutError, ConnectionError)
+        super().init_process()
 
     def timeout_ctx(self) -> Timeout:
         """Around the wait for, and the reading of, a request's head."""
