@@ -120,11 +120,14 @@ def test_conflicts_between_fires_and_shards_happen_are_counted_and_harm_nobody(s
         "daytrade_webserver_replies_total",
     )
     before = {name: total(stack, name) for name in names}
+    taken = total(stack, "daytrade_balancer_bytes_total", direction="in")
     conflicts = fires = sent = 0.0
+    size = 0
     for seed in range(2, 2 + _REPLAYS):
         lines = b"".join(generate(20, 3_000, seed)).splitlines(keepends=True)[:-1]  # without the DUMPLOG
         result = replay_now(load(lines), stack.state.balancer_address, window=8)
         sent += result.commands
+        size += sum(map(len, lines))
         conflicts, fires = (
             total(stack, "daytrade_shard_conflicts_total"),
             total(stack, "daytrade_trigger_fires_total"),
@@ -134,6 +137,8 @@ def test_conflicts_between_fires_and_shards_happen_are_counted_and_harm_nobody(s
     assert fires > 0, "no trigger was fired: this tests nothing"
     assert conflicts > 0, f"{fires:.0f} fires among {sent:.0f} commands met nobody"
     assert {name: total(stack, name) - before[name] for name in names} == dict.fromkeys(names, sent)
+    grown = total(stack, "daytrade_balancer_bytes_total", direction="in") - taken
+    assert size < grown < 1.5 * size, "the lines, and what opens sessions"
     assert wait_until(
         lambda: paid(stack) == total(stack, "daytrade_quoteserver_hits_total") > 0, 10, every=0.2
     )

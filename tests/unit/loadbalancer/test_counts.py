@@ -57,6 +57,7 @@ def test_what_waits_for_a_first_server_is_not_sent_again_and_what_is_refused_is_
     counts = world.balancer.counts
     assert counts.refused == {BUSY: 1, BAD_REQUEST: 1}
     assert (counts.resent, counts.answered, sum(counts.seconds.counts)) == (0, 0, 1)
+    assert (counts.bytes_in, counts.bytes_out) == (0, 0), "the loop counts them, and there is none here"
     assert world.balancer.waiting_lines == 0
     world.send(person, b"[2] ADD,u,2\n")
     world.up(0)
