@@ -156,7 +156,7 @@ MAX_WEB_OUTSTANDING_LINES = 8_192
 """Unanswered lines of one connection of the web client to the load balancer; over that it answers BUSY."""
 
 WEB_LINE_DEADLINE_MS = 25_000
-"""The web client waits so long for a reply before it answers BUSY: longer than any tier takes to say BUSY or QUOTE_UNAVAILABLE."""
+"""The web client waits so long for a reply before it answers BUSY: longer than any tier takes to say BUSY itself."""
 
 WEB_SESSION_IDLE_MS = 30 * 60_000
 """A session of the web client ends this long after its last request."""
