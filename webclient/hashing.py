@@ -19,6 +19,7 @@ class Hashing:
         self._threads: Final = ThreadPool(at_once)
         self._most: Final = at_once + waiting
         self._asked = 0
+        passwords.nobodys_hash()  # made now: else the first unknown user would wait for it
 
     def hash(self, password: str) -> str:
         """As passwords.hash_now."""
