@@ -25,6 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says aloud when a whole kind of test was left out (tests/web without a browser)."""
+    skipped = (report.longrepr for report in terminalreporter.stats.get("skipped", []))
+    reasons = {str(told[2]) for told in skipped if isinstance(told, tuple)}
+    for reason in sorted(reason for reason in reasons if "BROWSER" in reason):
+        terminalreporter.write_line(reason, yellow=True, bold=True)
+
+
 @dataclass(frozen=True)
 class Database:
     """A migrated database that only this test uses."""
