@@ -32,5 +32,6 @@ GRANT SELECT ON session, command, audit, account, holding, trigger_order, quote 
 
 -- The web client: it trades through the load balancer like everybody, so of trading it may only read.
 GRANT SELECT ON session, audit, account, holding, trigger_order, quote TO daytrade_web;
+GRANT SELECT (session_id, number, reply) ON command TO daytrade_web;
 GRANT SELECT, INSERT, UPDATE ON login TO daytrade_web;
 GRANT SELECT, INSERT, UPDATE, DELETE ON web_session, watch TO daytrade_web;

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from core import commands as c
 from core.limits import MAX_NUMBER
-from core.money import format_cents
+from core.money import format_cents, parse_decimal
 from db import queries
 from webclient.replies import Money, Shares, Symbol, Time
 from webclient.store import Pool, connection
@@ -38,6 +38,7 @@ OK: Final = "OK"
 _SQL: Final = queries.load("web_history")
 _NAMES: Final = {code: name for name, code in c.CODES.items()}
 _PRICED: Final = [c.CODES[name] for name in (c.QUOTE, c.BUY, c.SELL)]
+_SETTLING: Final = [c.CODES[name] for name in (c.COMMIT_BUY, c.CANCEL_BUY, c.COMMIT_SELL, c.CANCEL_SELL)]
 _LOOKUPS: Final = [c.CODES[name] for name in (c.QUOTE, c.DISPLAY_SUMMARY, c.DUMPLOG)]
 _TRIGGERS: Final = {c.CODES[c.SET_BUY_TRIGGER], c.CODES[c.SET_SELL_TRIGGER]}
 _TRADES: Final = {c.CODES[c.BUY], c.CODES[c.SELL]}
@@ -204,6 +205,7 @@ class Walk:
             "outcome": wanted.outcome,
             "hidden": None if wanted.lookups else _LOOKUPS,
             "priced": _PRICED,
+            "settling": _SETTLING,
             "since": since_ms,
             "at": place.at_ms,
             "before_user": place.user,
@@ -226,10 +228,25 @@ class Walk:
             self._wanted = msgspec.structs.replace(wanted, since_ms=since_ms)
 
 
+class _Settled(Struct, frozen=True):
+    """The order that a COMMIT or CANCEL was about, as its reply tells it."""
+
+    symbol: str
+    shares: int
+    price: str | None = None
+    """A cancelled sell gives shares back, whatever their price was."""
+
+
+_settled: Final = msgspec.json.Decoder(_Settled).decode
+
+
 def _entry(row: TupleRow) -> Entry:
     """An entry from a row of the query `window`."""
     at_ms, user, seq, _, number, kind, command, symbol, funds, price, shares, *rest = row
-    added, removed, refusal, session, server = rest
+    added, removed, refusal, session, server, reply = rest
+    if reply is not None:
+        settled = _settled(reply.removeprefix("OK ").encode())
+        symbol, shares, price = settled.symbol, settled.shares, parse_decimal(settled.price or "")
     if kind == _COMMAND and command in _TRIGGERS:
         funds, price = None, funds
     if kind == _COMMAND and command in _TRADES and price and funds and not refusal:

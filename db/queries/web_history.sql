@@ -4,7 +4,8 @@
 -- One user's (or, user NULL, everybody's) commands, expiries and fires with since <= timestamp_ms <= at, that come before the
 -- cursor (at, before_user, before_seq, before_session, before_number), newest first; the last four make the order total.
 -- Rows are found by the time (BRIN index audit_time), filtered, sorted, cut; only what is left is dressed: with the name
--- of its session and, where a command used its own newest hit, with that hit's price, which its row does not repeat.
+-- of its session, where a command used its own newest hit with that hit's price, and where it settled a pending order with its
+-- reply, which tells what that was: their rows do not repeat either.
 SELECT
     r.timestamp_ms, coalesce(r.username, '') AS username, r.seq, r.session_id, r.number, r.kind, r.command, r.symbol,
     r.funds_cents,
@@ -18,7 +19,11 @@ SELECT
         ELSE r.price_cents
     END AS price_cents,
     r.shares, r.added_cents, r.removed_cents, split_part(r.error, ':', 1) AS refusal,
-    (SELECT s.name FROM session AS s WHERE s.session_id = r.session_id) AS session, r.server
+    (SELECT s.name FROM session AS s WHERE s.session_id = r.session_id) AS session, r.server,
+    CASE
+        WHEN r.kind = 1 AND r.error IS NULL AND r.command = ANY (%(settling)s::smallint[])
+        THEN (SELECT c.reply FROM command AS c WHERE c.session_id = r.session_id AND c.number = r.number)
+    END AS reply
 FROM (
     SELECT a.* FROM audit AS a
     WHERE a.timestamp_ms >= %(since)s::bigint AND a.timestamp_ms <= %(at)s::bigint

@@ -38,7 +38,7 @@ ALLOWED = {
         ("session", "command", "audit", "account", "holding", "trigger_order", "quote"), "SELECT"
     ),
     "daytrade_web": {
-        **dict.fromkeys(("session", "audit", "account", "holding", "trigger_order", "quote"), "SELECT"),
+        **dict.fromkeys(("session", "command", "audit", "account", "holding", "trigger_order", "quote"), "SELECT"),
         "login": "SELECT INSERT UPDATE", "web_session": "SELECT INSERT UPDATE DELETE", "watch": "SELECT INSERT UPDATE DELETE",
     },
 }  # fmt: skip
@@ -74,7 +74,7 @@ FORBIDDEN = [
     ("daytrade_audit", "SELECT * FROM login"),
     ("daytrade_transaction", "SELECT * FROM login"),
     ("daytrade_web", "UPDATE account SET cash_cents = 0"),
-    ("daytrade_web", "SELECT * FROM command"),
+    ("daytrade_web", "SELECT body FROM command"),
     ("daytrade_web", "DELETE FROM login"),
     ("daytrade_audit", "UPDATE account SET cash_cents = 0"),
     ("daytrade_audit", "BEGIN READ WRITE; INSERT INTO session (name) VALUES ('x')"),

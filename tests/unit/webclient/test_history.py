@@ -141,3 +141,28 @@ def test_an_empty_log(pool: Pool) -> None:
     for user in ("a", None):
         way = Walk(pool, Wanted(user=user), NOW_MS)
         assert (way.take(10), way.done) == ([], True)
+
+
+def test_what_was_settled_is_told_from_its_reply(database: Database, pool: Pool) -> None:
+    """The row of a COMMIT or CANCEL names no stock; a refused one has none."""
+    replies = {
+        4: 'OK {"symbol":"ABC","shares":3,"price":"10.50","cost":"31.50","cash":"1.00"}',
+        8: 'OK {"symbol":"XY","shares":1}',
+        5: 'ERR {"code":"EXPIRED","message":"the pending buy is older than its life"}',
+    }
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("INSERT INTO session (name) VALUES ('s')")
+        for number, (command, reply) in enumerate(replies.items(), 1):
+            connection.execute("INSERT INTO command VALUES (1, %s, 'body', %s)", (number, reply))
+            error = "EXPIRED: the pending buy is older than its life" if "ERR" in reply else None
+            connection.execute(
+                "INSERT INTO audit (timestamp_ms, username, seq, kind, session_id, number, server, command, error)"
+                " VALUES (%s, 'a', %s, 1, 1, %s, 't', %s, %s)",
+                (NOW_MS + number, number, number, command, error),
+            )
+    entries = Walk(pool, Wanted(user="a"), NOW_MS + 10).take(10)
+    assert [(entry.command, entry.symbol, entry.shares, entry.price, entry.outcome) for entry in entries] == [
+        ("CANCEL_BUY", None, None, None, "EXPIRED"),
+        ("CANCEL_SELL", "XY", 1, None, "OK"),
+        ("COMMIT_BUY", "ABC", 3, "10.50", "OK"),
+    ]
