@@ -164,11 +164,11 @@ def _responses(rule: Rule, access: Access, method: str, schemas: Schemas) -> Jso
 
 def _codes(rule: Rule, access: Access, method: str) -> set[str]:
     """Every problem that the route may answer with."""
-    codes = {BAD_REQUEST, CSRF, RATE_LIMITED, UNAVAILABLE, INTERNAL, *access.refuses}
+    codes = {BAD_REQUEST, CSRF, RATE_LIMITED, UNAVAILABLE, INTERNAL, TOO_LARGE, *access.refuses}
     codes |= {BAD_USER} if "user" in rule.arguments else set()
     codes |= {BAD_SYMBOL} if "symbol" in rule.arguments else set()
     codes |= {NOT_FOUND} if rule.arguments else set()
-    codes |= {TOO_LARGE, UNSUPPORTED_MEDIA_TYPE} if access.body is not None else set()
+    codes |= {UNSUPPORTED_MEDIA_TYPE} if access.body is not None else set()
     codes |= {UNAUTHENTICATED} if access.who is not ANYONE else set()
     codes |= {FORBIDDEN} if access.who not in {ANYONE, SIGNED_IN} else set()
     return codes

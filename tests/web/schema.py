@@ -8,16 +8,15 @@ schemathesis found nothing.
 
 import argparse
 import contextlib
-import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from stack.launcher import Stack, throw_away
@@ -41,6 +40,14 @@ class Found(Struct, frozen=True):
     """schemathesis found nothing."""
     report: str
     """What it printed."""
+    answers: dict[str, dict[int, int]]
+    """By operation (`GET /api/...`): how often each status."""
+
+    @property
+    def cases(self) -> int:
+        """How many it generated, as it says in its summary."""
+        match = re.search(r"([\d,]+) generated", self.report)
+        return int(match[1].replace(",", "")) if match else 0
 
 
 def main() -> None:
@@ -48,18 +55,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Hold the web API against its OpenAPI document.")
     parser.add_argument("--cases", type=int, default=1000, help="generated cases an operation (1000)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--visitor", choices=VISITORS, action="append", help="only as this one")
+    parser.add_argument(
+        "--paths", default="", help="only operations whose path this regular expression finds"
+    )
     options = parser.parse_args()
     all_right = True
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as stack:
         prepare(stack)
-        for visitor in VISITORS:
-            found = run(stack, visitor, options.cases, options.seed)
+        for visitor in options.visitor or VISITORS:
+            found = run(stack, visitor, options.cases, options.seed, paths=options.paths)
             all_right = all_right and found.right
-            said = "nothing found" if found.right else "FOUND"
-            print(f"===== as {visitor}: {said}\n{found.report}", flush=True)
-        seen = statuses(stack)
-    for operation, counts in sorted(seen.items()):
-        print(f"{operation:60s} {dict(sorted(counts.items()))}")
+            print(f"===== as {visitor}: {'nothing found' if found.right else 'FOUND'}\n{found.report}")
+            for operation, counts in sorted(found.answers.items()):
+                print(f"{operation:60s} {dict(sorted(counts.items()))}", flush=True)
     sys.exit(0 if all_right else 1)
 
 
@@ -81,8 +90,8 @@ def prepare(stack: Stack) -> None:
         assert ann.own("PUT", f"watchlist/{symbol}").status == 204
 
 
-def run(stack: Stack, visitor: str, cases: int, seed: int, phases: str = _PHASES) -> Found:
-    """schemathesis as that visitor. The same seed makes the same cases."""
+def run(stack: Stack, visitor: str, cases: int, seed: int, phases: str = _PHASES, paths: str = "") -> Found:
+    """schemathesis as that visitor. The same seed makes the same cases. `paths`, if given, selects operations."""
     assert stack.state.web is not None
     own = {
         "SCHEMA_URL": stack.state.web,
@@ -94,27 +103,15 @@ def run(stack: Stack, visitor: str, cases: int, seed: int, phases: str = _PHASES
     program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", _CONFIG]
     what = ["run", f"{stack.state.web}openapi.json", "--phases", phases, "--max-examples", str(cases)]
     how = ["--seed", str(seed), "--generation-database", "none", "--no-color"]
-    done = subprocess.run(
-        [*program, *what, *how], cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False
-    )  # fmt: skip
-    return Found(done.returncode == 0, done.stdout + done.stderr)
-
-
-def statuses(stack: Stack) -> dict[str, Counter[int]]:
-    """How often each operation gave which status, from the web client's log."""
-    seen: dict[str, Counter[int]] = {}
-    for line in (stack.directory / "logs" / "webclient.log").read_text("utf-8").splitlines():
-        said = json.loads(line) if line.startswith("{") else {}
-        if said.get("event") == "request":
-            operation = f"{said['method']} {said['route'].replace('<', '{').replace('>', '}')}"
-            seen.setdefault(operation, Counter())[said["status"]] += 1
-    return seen
-
-
-def count_of(report: str) -> int:
-    """Cases that were generated, as schemathesis says in its summary."""
-    match = re.search(r"([\d,]+) generated", report)
-    return int(match[1].replace(",", "")) if match else 0
+    which = ["--include-path-regex", paths] if paths else []
+    with tempfile.NamedTemporaryFile() as answers:
+        env = os.environ | own | {"SCHEMA_ANSWERS": answers.name}
+        done = subprocess.run(
+            [*program, *what, *how, *which], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        text = answers.read()
+    counted = msgspec.json.decode(text or b"{}", type=dict[str, dict[int, int]])
+    return Found(done.returncode == 0, done.stdout + done.stderr, counted)
 
 
 if __name__ == "__main__":
