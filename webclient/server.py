@@ -8,13 +8,13 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.app.base import BaseApplication
 
 from core import log
 from core.settings import Settings
+from webclient import scratch
 from webclient.serverlog import ServerLog
 from webclient.worker import WebWorker
 
@@ -95,9 +95,9 @@ def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     settings = Settings()
     log.configure(settings.name, settings.log_level)
-    with tempfile.TemporaryDirectory(prefix="daytrade-web-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _show_metrics(settings, folder)
+    with scratch.folder("daytrade-web-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        _show_metrics(settings, str(folder))
         Server(settings).run()
 
 
