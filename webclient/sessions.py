@@ -24,6 +24,7 @@ from core.limits import (
 )
 from db import queries
 from webclient.access import Identity
+from webclient.problems import Problem
 from webclient.store import Pool, connection
 from webclient.valkey import Script, Valkey
 
@@ -119,8 +120,12 @@ class Sessions:
         self._forget([bytes(row[0]) for row in rows])
 
     def _renewed(self, digest: bytes, now: int) -> bool:
-        with connection(self._pool) as one:
-            return one.execute(_SQL["session_seen"], {"token": digest, "now": now}).fetchone() is not None
+        """Whether the copy still knows the session; while Postgres is away it is taken to."""
+        try:
+            with connection(self._pool) as one:
+                return one.execute(_SQL["session_seen"], {"token": digest, "now": now}).fetchone() is not None
+        except Problem:
+            return True
 
     def _from_copy(self, token: str, digest: bytes, renew: bool) -> Identity | None:
         now = self._clock.now_ms()

@@ -203,6 +203,16 @@ def test_a_user_and_an_address_have_a_rate_each(valkey: Valkey, pool: Pool, cloc
     assert tight.visit(None, "192.0.2.3").address_wait_us == 0, "others have their own"
 
 
+def test_a_database_that_is_away_logs_nobody_out(sessions: Sessions, pool: Pool, clock: Hand) -> None:
+    ann = started(sessions)
+    pool.close()
+    clock.step_ms += WEB_SESSION_SEEN_MS
+    assert known(sessions, ann) == ann
+    with pytest.raises(Problem) as caught:
+        sessions.end(ann)
+    assert caught.value.code == UNAVAILABLE
+
+
 def test_without_the_cache_and_the_database_nobody_is_let_in(clock: Hand) -> None:
     gone = open_pool("postgresql://nobody@127.0.0.1:9/none", 1, "test")
     gone.timeout = 0.2
