@@ -13,6 +13,7 @@ from tests.web.market import PASSWORD
 Theme = Literal["dark", "light"]
 SOON_MS: Final = 15_000
 """What comes at once on an idle machine; the tests share two cores with others."""
+expect.set_options(timeout=SOON_MS)  # Playwright's own five seconds are for quiet machines
 _REFUSED: Final = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 _CUT: Final = re.compile(r"Failed to load resource: net::ERR_|net::ERR_INCOMPLETE_CHUNKED_ENCODING")
 

@@ -1,24 +1,15 @@
-"""Wrong input and late confirmations: the page says what is wrong and what to do, and nothing has happened."""
+"""Wrong input: the page says what is wrong and what to do, and nothing has happened."""
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.web.conftest import Visit
-from tests.web.market import PASSWORD, Market, open_market
+from tests.web.market import PASSWORD, Market
 from tests.web.person import PHONE, Person
 
-PENDING_LIFE_MS = 4_000
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def running_market(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    """A market in which an order can be confirmed for four seconds only."""
-    with open_market(tmp_path_factory.mktemp("hasty"), PENDING_LIFE_MS) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -75,18 +66,6 @@ def test_what_one_does_not_hold_cannot_be_sold(trader: Person) -> None:
     trader.field("Amount").fill("50")
     trader.press(trader.button("Sell ABC"))
     expect(trader.page.get_by_role("alert")).to_contain_text("shares")
-
-
-def test_an_order_that_was_not_confirmed_expires_and_is_explained(trader: Person) -> None:
-    trader.refusals = {409}
-    card = trader.order("Buy", "ABC", "60")
-    expect(card.get_by_role("timer")).to_contain_text("left")
-    toast = trader.toast("Order expired", PENDING_LIFE_MS + 6_000)
-    expect(toast).to_contain_text("was not confirmed in time")
-    expect(toast).to_contain_text("back in your cash")
-    expect(card).to_have_count(0)
-    trader.go("Portfolio")
-    expect(trader.page.get_by_test_id("cash")).to_have_text("$100.00")
 
 
 def test_registering_says_what_is_wrong_with_name_and_password(visit: Visit) -> None:

@@ -39,7 +39,8 @@ class Scales:
             self.plain.append(response["url"])
 
     def _finished(self, event: dict[str, Any]) -> None:
-        self.bytes[event["requestId"]] = int(event["encodedDataLength"])
+        if event["requestId"] in self._addresses:  # else it is what the page before was still reading
+            self.bytes[event["requestId"]] = int(event["encodedDataLength"])
 
     def report(self, path: str) -> str:
         """The sum, and each request, the heaviest first."""
@@ -51,6 +52,7 @@ class Scales:
 
 def weigh(person: Person, path: str) -> Scales:
     """Opens the page, and waits until nothing more comes for half a second (but for the stream of events)."""
+    person.page.goto("about:blank")
     scales = Scales(person)
     person.page.goto(path)
     seen = -1
