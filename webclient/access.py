@@ -58,6 +58,7 @@ class Access(Struct, frozen=True):
     refuses: tuple[str, ...]
 
 
+_PAGE: Final = "text/html"
 _UNDECLARED: Final = object()
 
 
@@ -80,7 +81,8 @@ def access(
     webclient.problems that the view itself may answer (those of the guard and of validation are added by themselves).
     """
     decode_body = intake.body_decoder(body) if body is not None else None
-    decode_query = intake.query_decoder(query) if query is not None else intake.no_query
+    without = intake.any_query if media == _PAGE else intake.no_query
+    decode_query = intake.query_decoder(query) if query is not None else without
 
     def declare(view: Callable[..., Any]) -> Callable[..., Response]:
         @wraps(view)

@@ -100,6 +100,11 @@ def no_query() -> dict[str, Any]:
     return {}
 
 
+def any_query() -> dict[str, Any]:
+    """For pages: their query is the client's own, read in the browser."""
+    return {}
+
+
 def idempotency_key() -> str:
     """The Idempotency-Key of the request, without the quotes that it may stand in. Raises Problem."""
     key = parse_key(request.headers.get(KEY_HEADER, ""))

@@ -87,6 +87,15 @@ def test_what_is_not_there(built: FlaskClient, path: str) -> None:
     assert b"secret\n" not in answer.data
 
 
+@pytest.mark.parametrize(
+    "path", ["/login?next=/triggers", "/history?command=BUY&from=2026-11-21T11:49", "/?a=1&a=2"]
+)
+def test_the_clients_addresses_may_have_a_query(built: FlaskClient, path: str) -> None:
+    """It is the client's own: a filtered history is loaded again, or kept as a bookmark."""
+    answer = built.get(path)
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+
+
 def test_two_slashes_lead_nowhere(built: FlaskClient) -> None:
     """Neither a page nor a redirect to another host."""
     assert problem(built.get("/", environ_overrides={"PATH_INFO": "//evil.example"})) == (404, "NOT_FOUND")
