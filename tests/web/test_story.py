@@ -109,6 +109,26 @@ def read_history(person: Person, user: str, folder: Path) -> None:
     person.field("What").select_option(label="Buy ordered")
     person.press(person.button("Apply"))
     expect(page).to_have_url(re.compile("command=BUY&"))
+    expect(entries.get_by_role("row").filter(has_text="Buy ordered")).to_have_count(1)
+    page.reload()
+    expect(entries.get_by_role("row").filter(has_text="Buy ordered")).to_have_count(1)
+    expect(entries).not_to_contain_text("Deposit")
+
+
+def test_the_colours_are_chosen_and_stay_chosen(visit: Visit) -> None:
+    person = visit(theme="light")
+    person.register("painter")
+    page = person.page
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.goto("/account")
+    person.press(page.get_by_text("Dark", exact=True))
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.goto("/portfolio")
+    person.heading("Portfolio")
+    assert page.evaluate(ground) == dark
 
 
 def test_a_password_is_changed_and_the_old_one_is_no_good(visit: Visit) -> None:

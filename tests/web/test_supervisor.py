@@ -73,6 +73,37 @@ def commands_per_second(boss: Person, market: Market) -> float:
     return 0 if text == "–" else float(text.replace(",", ""))
 
 
+def test_the_log_page_by_page_and_by_time(visit: Visit, market: Market) -> None:
+    market.lines(*(f"ADD,busy,{number}.00" for number in range(1, 121)))
+    boss = visit()
+    boss.log_in(market.supervisor("chief"), lands_on="Overview")
+    page = boss.page
+    page.goto("/supervisor/log?user=busy")
+    log, pages = (
+        page.get_by_role("region", name="Entries"),
+        page.get_by_role("navigation", name="Pages of the log"),
+    )
+    amounts = log.locator("td.amount")
+    seen = []
+    for number in (1, 2, 3):
+        expect(pages).to_contain_text(f"Page {number}")
+        seen += amounts.all_inner_texts()
+        if number < 3:
+            boss.press(pages.get_by_role("button", name="Older"))
+    assert seen == [f"${number}.00" for number in range(120, 0, -1)]
+    expect(pages.get_by_role("button", name="Older")).to_be_disabled()
+    boss.press(pages.get_by_role("button", name="Newer"))
+    expect(pages).to_contain_text("Page 2")
+    assert amounts.all_inner_texts() == seen[50:100]
+    boss.field("To").fill("2020-01-01T00:00")
+    boss.press(boss.button("Show"))
+    expect(page.get_by_text("Nothing in the log matches")).to_be_visible()
+    boss.field("To").fill("2100-01-01T00:00")
+    boss.field("From").fill("2020-01-01T00:00")
+    boss.press(boss.button("Show"))
+    expect(pages).to_contain_text("Page 1")
+
+
 def test_who_is_locked_out_is_out_until_let_in_again(visit: Visit, market: Market) -> None:
     rascal, boss = visit(), visit()
     rascal.register("rascal")
