@@ -83,7 +83,7 @@ def before_call(context: Any, case: Any, **options: Any) -> None:
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
     """Counts what was answered."""
-    _answers[f"{case.operation.method.upper()} {case.operation.path}"][response.status_code] += 1
+    _answers[f"{response.request.method} {case.operation.path}"][response.status_code] += 1
 
 
 @atexit.register
