@@ -17,6 +17,8 @@ class Level(Struct, frozen=True):
     p99_ms: float
     generator_cpu: float
     """Of one core, in per cent: what Locust itself took at the end."""
+    missing: int = 0
+    """Users who could not even begin."""
 
     @property
     def per_second(self) -> float:
@@ -27,7 +29,7 @@ def held(levels: Sequence[Level], p95_ms: float) -> Level | None:
     """The last level before the first that was too much; None when not even the first was held."""
     found = None
     for level in levels:
-        if level.failures or not level.requests or level.p95_ms > p95_ms:
+        if level.failures or level.missing or not level.requests or level.p95_ms > p95_ms:
             break
         found = level
     return found

@@ -16,7 +16,7 @@ from locust.runners import Runner
 
 from bench._climb import Level
 
-_COMING_S: Final = 20.0
+_COMING_S: Final = 10.0
 """Added to twice the time that the users' arrivals should take."""
 _LOOK_S: Final = 0.2
 _SETTLE_S: Final = 3.0
@@ -78,15 +78,16 @@ def _walk(environment: Environment, runner: Runner, options: Any) -> bool:
             break
         runner.start(users, options.spawn_rate)
     else:
-        print(f"only {len(arrived)} of {users} users came", file=sys.stderr, flush=True)
-        return False
+        missing = users - len(arrived)
+        print(f"{missing} of {users} users did not come", file=sys.stderr, flush=True)
+        levels.append(_level(environment, users, 1.0, missing))
     if options.result:
         Path(options.result).write_bytes(msgspec.json.encode(levels))
-    return True
+    return not levels[-1].missing
 
 
 def _all_come(users: int, per_second: float) -> bool:
-    deadline = time.monotonic() + _COMING_S + 2 * users / per_second
+    deadline = time.monotonic() + _COMING_S + 2 * (users - len(arrived)) / per_second
     while len(arrived) < users:
         if time.monotonic() > deadline:
             return False
@@ -94,8 +95,8 @@ def _all_come(users: int, per_second: float) -> bool:
     return True
 
 
-def _level(environment: Environment, users: int, seconds: float) -> Level:
+def _level(environment: Environment, users: int, seconds: float, missing: int = 0) -> Level:
     total = environment.stats.total
     p50, p95, p99 = (float(total.get_response_time_percentile(part) or 0) for part in (0.5, 0.95, 0.99))
     cpu = getattr(environment.runner, "current_cpu_usage", 0)
-    return Level(users, total.num_requests, total.num_failures, seconds, p50, p95, p99, float(cpu))
+    return Level(users, total.num_requests, total.num_failures, seconds, p50, p95, p99, float(cpu), missing)

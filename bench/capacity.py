@@ -27,7 +27,7 @@ from stack.state import ROOT
 from stack.topology import Shape
 
 P95_MS: Final = 200.0
-_START: Final = {"browse": 400, "trade": 200, "trigger": 200, "tcp": 400, "all": 400}
+_START: Final = {"browse": 800, "trade": 300, "trigger": 400, "tcp": 300, "all": 600}
 """The first crowd: where the climb begins, and its step."""
 _PATIENCE_S: Final = 3_600.0
 
