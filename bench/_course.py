@@ -80,7 +80,7 @@ def _walk(environment: Environment, runner: Runner, options: Any) -> bool:
     else:
         missing = users - len(arrived)
         print(f"{missing} of {users} users did not come", file=sys.stderr, flush=True)
-        levels.append(_level(environment, users, 1.0, missing))
+        levels.append(Level(users, 0, 0, 1.0, 0.0, 0.0, 0.0, 0.0, missing))
     if options.result:
         Path(options.result).write_bytes(msgspec.json.encode(levels))
     return not levels[-1].missing
@@ -95,8 +95,8 @@ def _all_come(users: int, per_second: float) -> bool:
     return True
 
 
-def _level(environment: Environment, users: int, seconds: float, missing: int = 0) -> Level:
+def _level(environment: Environment, users: int, seconds: float) -> Level:
     total = environment.stats.total
     p50, p95, p99 = (float(total.get_response_time_percentile(part) or 0) for part in (0.5, 0.95, 0.99))
     cpu = getattr(environment.runner, "current_cpu_usage", 0)
-    return Level(users, total.num_requests, total.num_failures, seconds, p50, p95, p99, float(cpu), missing)
+    return Level(users, total.num_requests, total.num_failures, seconds, p50, p95, p99, float(cpu))

@@ -19,6 +19,7 @@ def level(users: int, p95_ms: float, failures: int = 0, requests: int = 100) -> 
         ([level(10, 50), level(20, 50, failures=1)], 10),
         ([level(10, 50), level(20, 0, requests=0)], 10),
         ([level(10, 300)], None),
+        ([level(10, 50), Level(20, 100, 0, 10.0, 1.0, 50.0, 60.0, 50.0, missing=1)], 10),
         ([], None),
     ],
 )
