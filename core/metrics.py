@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from itertools import accumulate
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,6 +26,7 @@ from core import log
 from core.errors import Unavailable
 from core.histogram import Histogram
 from core.limits import MAX_METRICS_BYTES
+from core.processes import Processes
 from core.settings import Settings
 
 PATH: Final = "/metrics"
@@ -73,9 +74,9 @@ def histogram(name: str, meaning: str, counted: Histogram) -> Metric:
 
 
 def registry(kind: str, name: str, collect: Collect) -> CollectorRegistry:
-    """What a tier of that kind and name shows: its own metrics and those of its process."""
+    """What a tier of that kind and name shows: its own metrics and those of its processes."""
     found = CollectorRegistry(auto_describe=False)
-    ProcessCollector(namespace=NAMESPACE, registry=found)
+    found.register(Processes(NAMESPACE))
     found.register(_Tier(kind, name, collect))
     return found
 

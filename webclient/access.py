@@ -59,7 +59,6 @@ class Access(Struct, frozen=True):
 
 
 _PAGE: Final = "text/html"
-_UNDECLARED: Final = object()
 
 
 def access(
