@@ -17,6 +17,7 @@ from core import log
 from core.clock import Clock
 from core.errors import ProtocolError, Unavailable
 from core.limits import MAX_WEB_OUTSTANDING_LINES, RECONNECT_MS, WEB_LINE_DEADLINE_MS
+from webclient.bell import Bell
 from webclient.channel import Channel, Question
 from webclient.commands import Answer, Command
 from webclient.keys import Key, read_session
@@ -107,10 +108,8 @@ class _Wire:
         self._channel: Channel[_Waiting] = Channel(session)
         self._lock = threading.Lock()
         """Over everything below, and the channel."""
-        self._bell = threading.Lock()
-        """Released to have the writer look again."""
-        self._bell.acquire()
-        self._rung = False
+        self._bell = Bell()
+        """Has the writer look again."""
         self._socket: socket.socket | None = None
         self._broken = False
         self._heard_ms = 0
@@ -126,7 +125,7 @@ class _Wire:
             if len(self._channel) >= MAX_WEB_OUTSTANDING_LINES:
                 raise Unavailable(_FULL)
             self._channel.ask(question)
-            self._ring()
+            self._bell.ring()
         question.latch.acquire(timeout=deadline_ms / 1000)
         if question.answer is None:
             self._give_up(question, deadline_ms // 2)
@@ -141,7 +140,7 @@ class _Wire:
                 self._stopped.set()
                 for question in self._channel.questions:
                     question.latch.release()
-            self._ring()
+            self._bell.ring()
         self._hang_up()
         self._writer.join()
 
@@ -154,12 +153,6 @@ class _Wire:
             silent = self._clock.monotonic_ms() - self._heard_ms >= patience_ms
         if silent:
             self._hang_up()
-
-    def _ring(self) -> None:
-        """Has the writer look. The lock is held."""
-        if not self._rung:
-            self._rung = True
-            self._bell.release()
 
     def _hang_up(self) -> None:
         """Ends the connection, if there is one: its reader and writer wake up and see it."""
@@ -187,7 +180,7 @@ class _Wire:
             with self._lock:
                 if len(self._channel):
                     return True
-            self._wait_for_bell()
+            self._bell.wait()
         return False
 
     def _serve(self, sock: socket.socket) -> None:
@@ -218,18 +211,13 @@ class _Wire:
             if broken:
                 return
             if not data:
-                self._wait_for_bell()
+                self._bell.wait()
                 continue
             try:
                 sock.sendall(data)
             except OSError as error:
                 self._log("connection lost", error)
                 return
-
-    def _wait_for_bell(self) -> None:
-        self._bell.acquire()
-        with self._lock:
-            self._rung = False
 
     # The reader's thread.
 
@@ -243,7 +231,7 @@ class _Wire:
             self._log("connection lost", error)
         with self._lock:
             self._broken = True
-            self._ring()
+            self._bell.ring()
         self._hang_up()
 
     def _hear(self, data: bytes) -> None:

@@ -22,6 +22,7 @@ from redis.retry import Retry
 from core.clock import Clock
 from core.errors import Unavailable
 from core.limits import MAX_WEB_VALKEY_WAITING, WEB_VALKEY_PAUSE_MS, WEB_VALKEY_TIMEOUT_MS
+from webclient.bell import Bell
 
 Argument = str | bytes | int
 
@@ -116,11 +117,9 @@ class _Wire:
         self._output: list[bytes] = []
         self._waiting: deque[_Call] = deque()
         self._lock = threading.Lock()
-        """Over these two, so that calls wait in the order in which they are sent, and the bell."""
-        self._rung = False
-        self._bell = threading.Lock()
-        """Released to have the writer look again."""
-        self._bell.acquire()
+        """Over these two, so that calls wait in the order in which they are sent, and over the bell."""
+        self._bell = Bell()
+        """Has the writer look again."""
         for work, name in ((self._write, "valkey out"), (self._read, "valkey in")):
             threading.Thread(target=work, name=name, daemon=True).start()
 
@@ -133,7 +132,7 @@ class _Wire:
                 raise Unavailable("the connection is lost" if self.is_dead else "too many wait")
             self._output += packed
             self._waiting += calls
-            self._ring()
+            self._bell.ring()
         for call in calls:
             if not call.latch.acquire(timeout=WEB_VALKEY_TIMEOUT_MS / 1000):
                 self.cut()
@@ -141,12 +140,6 @@ class _Wire:
             if call.reply is None and self.is_dead:
                 raise Unavailable("the connection was lost")
         return [call.reply for call in calls]
-
-    def _ring(self) -> None:
-        """Has the writer look. The lock is held."""
-        if not self._rung:
-            self._rung = True
-            self._bell.release()
 
     def cut(self) -> None:
         """Ends the connection; its threads see it, and whoever waits is let go."""
@@ -156,9 +149,8 @@ class _Wire:
 
     def _write(self) -> None:
         while not self.is_dead:
-            self._bell.acquire()
+            self._bell.wait()
             with self._lock:
-                self._rung = False
                 output, self._output = self._output, []
             try:
                 self._socket.sendall(b"".join(output))
@@ -178,7 +170,7 @@ class _Wire:
             pass
         self.cut()
         with self._lock:
-            self._ring()
+            self._bell.ring()
             while self._waiting:
                 self._waiting.popleft().latch.release()
         self._connection.disconnect()
