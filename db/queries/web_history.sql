@@ -30,7 +30,14 @@ FROM (
       AND a.kind IN (1, 3, 4)
       AND (%(user)s::text IS NULL OR a.username = %(user)s::text)
       AND (%(command)s::smallint IS NULL OR a.command = %(command)s::smallint)
-      AND (%(symbol)s::text IS NULL OR a.symbol = %(symbol)s::text)
+      AND (
+          %(symbol)s::text IS NULL OR a.symbol = %(symbol)s::text
+          OR a.kind = 1 AND a.error IS NULL AND a.command = ANY (%(settling)s::smallint[]) AND EXISTS (
+              SELECT FROM command AS c
+              WHERE c.session_id = a.session_id AND c.number = a.number
+                AND strpos(c.reply, '"symbol":"' || %(symbol)s::text || '"') > 0
+          )
+      )
       AND (%(outcome)s::text IS NULL OR coalesce(split_part(a.error, ':', 1), 'OK') = %(outcome)s::text)
       AND (%(hidden)s::smallint[] IS NULL OR a.command <> ALL (%(hidden)s::smallint[]) OR a.kind <> 1)
       AND (a.timestamp_ms, coalesce(a.username, '') COLLATE "C", a.seq, a.session_id, a.number)

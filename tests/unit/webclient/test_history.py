@@ -166,3 +166,6 @@ def test_what_was_settled_is_told_from_its_reply(database: Database, pool: Pool)
         ("CANCEL_SELL", "XY", 1, None, "OK"),
         ("COMMIT_BUY", "ABC", 3, "10.50", "OK"),
     ]
+    for symbol, found in (("ABC", entries[2:]), ("XY", entries[1:2]), ("A", []), ("BC", [])):
+        for user in ("a", None):
+            assert Walk(pool, Wanted(user=user, symbol=symbol), NOW_MS + 10).take(10) == found
