@@ -16,6 +16,7 @@ from core import log
 from core.settings import Settings
 from webclient import scratch
 from webclient.serverlog import ServerLog
+from webclient.sharing import Shares
 from webclient.worker import WebWorker
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._shares = Shares(settings.web_workers)
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in options(self.settings).items():
+        hooks = {"pre_fork": self._before_fork, "child_exit": self._after_death}
+        for name, value in {**options(self.settings), **hooks}.items():
             self.cfg.set(name, value)
 
     def load(self) -> "WSGIApplication":
@@ -44,6 +47,16 @@ class Server(BaseApplication):  # type: ignore[misc]
         from webclient.compose import compose
 
         return compose(self.settings)
+
+    def _before_fork(self, arbiter: Any, worker: WebWorker) -> None:
+        worker.share = self._shares.take()
+
+    def _after_death(self, arbiter: Any, worker: WebWorker) -> None:
+        """Its connections are nobody's, and what its gauges say is no more."""
+        from prometheus_client.multiprocess import mark_process_dead
+
+        self._shares.give_back(worker.share)
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -65,7 +78,6 @@ def options(settings: Settings) -> dict[str, Any]:
         "logger_class": ServerLog,
         "accesslog": None,
         "post_fork": _post_fork,
-        "child_exit": _child_exit,
         **_tls(settings),
     }
 
@@ -82,13 +94,6 @@ def _post_fork(arbiter: Any, worker: Any) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != arbiter.pid:
         sys.exit(0)
-
-
-def _child_exit(arbiter: Any, worker: Any) -> None:
-    """What a dead worker's gauges say is no more."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ and at a stop lets idle connections go at once.
 import contextlib
 import socket
 import ssl
+from functools import partial
 from typing import Any, Final
 
 import gevent
@@ -22,6 +23,7 @@ from core.limits import LINGER_MS, MAX_WEB_BODY_BYTES, WEB_IDLE_S, WEB_SOCKET_S
 from webclient import problems, sending, stopping
 from webclient.headers import ALWAYS
 from webclient.problems import Problem
+from webclient.sharing import FairServer, Share
 
 _TOO_LONG: Final = (http_errors.LimitRequestLine, http_errors.LimitRequestHeaders)
 
@@ -51,6 +53,13 @@ class WebWorker(GeventWorker):  # type: ignore[misc]
         self.cfg: Any = sending.Settings(self.cfg)
         sending.install()
         self._idle: dict[_Idle, greenlet] = {}
+        self.share: Share | None = None
+        """What the arbiter gives before it forks."""
+
+    def server_class(self, listener: Any, **options: Any) -> FairServer:
+        """What accepts. (The library's own would take whatever it is quick enough for.)"""
+        tls = {name: value for name, value in options.items() if name.startswith("ssl")}
+        return FairServer(self.share, listener, partial(self.handle, listener), spawn=options["spawn"], **tls)
 
     def init_process(self) -> None:
         """In the forked worker: a handshake of TLS has a time limit, and one that fails is the peer's own trouble, not ours."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,44 @@ def test_workers_that_die_are_replaced_and_nobody_is_logged_out(web: Web) -> Non
     wait_for(lambda: len(web.workers() - before) == 2, 5)
     wait_for(lambda: answers(web))
     assert web.ask("GET", "/api/session", **headers)[1]["user"] == "ann"
+
+
+def test_workers_share_what_comes_at_once(web: Web) -> None:
+    """Whoever has fewer connections takes the next; one that comes back finds that it has the fewest."""
+    with contextlib.ExitStack() as peers:
+
+        def connect(count: int) -> None:
+            for _ in range(count):
+                peers.enter_context(socket.create_connection(("127.0.0.1", web.port), 5))
+
+        def both_have_one() -> bool:
+            connect(1)
+            return len(held(web)) == 2
+
+        wait_for(both_have_one)
+        before = sum(held(web).values())
+        connect(60)
+        wait_for(lambda: sum(held(web).values()) == before + 60)
+        assert max(held(web).values()) - min(held(web).values()) <= 6
+        victim, survivor = sorted(held(web))
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: len(web.workers() - {victim, survivor}) == 1)
+        wait_for(both_have_one)
+        kept, both = held(web)[survivor], sum(held(web).values())
+        connect(20)
+        wait_for(lambda: sum(held(web).values()) == both + 20)
+        assert held(web)[survivor] - kept <= 5
+
+
+def held(web: Web) -> Counter[int]:
+    """How many connections each worker has accepted."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ours = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{web.port:04X}") and row[3] == "01"}
+    found: Counter[int] = Counter()
+    for pid in web.workers():
+        with contextlib.suppress(OSError):
+            found[pid] = sum(os.readlink(link) in ours for link in Path(f"/proc/{pid}/fd").iterdir())
+    return +found
 
 
 def test_workers_die_with_their_arbiter(web: Web) -> None:
