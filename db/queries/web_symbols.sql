@@ -14,8 +14,17 @@ WHERE kind = 2 AND symbol = %(symbol)s
 ORDER BY quote_time_ms DESC, cryptokey DESC LIMIT %(most)s;
 
 -- name: watched
--- A user's watch list in the order in which it was made, with the newest quotes that there are.
-SELECT w.symbol, q.price_cents, q.quote_time_ms
+-- A user's watch list in the order in which it was made, with the newest quotes that there are, and the price before: the last
+-- of the newest hits that was another one (index audit_hit).
+SELECT w.symbol, q.price_cents, q.quote_time_ms, (
+    SELECT h.price_cents FROM (
+        SELECT price_cents, quote_time_ms FROM audit
+        WHERE kind = 2 AND symbol = w.symbol AND quote_time_ms < q.quote_time_ms
+        ORDER BY quote_time_ms DESC LIMIT %(look_back)s
+    ) AS h
+    WHERE h.price_cents <> q.price_cents
+    ORDER BY h.quote_time_ms DESC LIMIT 1
+) AS before_cents
 FROM watch AS w LEFT JOIN quote AS q USING (symbol)
 WHERE w.username = %(user)s
 ORDER BY w.added_ms, w.symbol;

@@ -18,6 +18,8 @@ from webclient.store import connection
 blueprint = APIBlueprint("symbols", __name__, url_prefix="/api", tag="Symbols")
 
 _SQL: Final = queries.load("web_symbols")
+_LOOK_BACK: Final = 20
+"""Among so many recorded prices another one than the newest is looked for."""
 
 
 class SymbolSearch(Taken, frozen=True):
@@ -66,6 +68,7 @@ class Watched(Struct, frozen=True):
     symbol: Symbol
     price: Money | None
     quoted_at: Time | None
+    before: Annotated[str, Meta(description="The last recorded price that was another one")] | None
 
 
 class WatchList(Struct, frozen=True):
@@ -99,11 +102,11 @@ def show_prices(symbol: str, query: Length) -> Prices:
 def show_watch_list(user: str) -> WatchList:
     """The stocks that the user watches."""
     with connection() as one:
-        rows = one.execute(_SQL["watched"], {"user": user}).fetchall()
+        rows = one.execute(_SQL["watched"], {"user": user, "look_back": _LOOK_BACK}).fetchall()
     return WatchList(
         [
-            Watched(symbol, None if cents is None else format_cents(cents), time_ms)
-            for symbol, cents, time_ms in rows
+            Watched(symbol, _money(cents), time_ms, _money(before_cents))
+            for symbol, cents, time_ms, before_cents in rows
         ]
     )
 
@@ -126,3 +129,7 @@ def unwatch(user: str, symbol: str) -> None:
     """Watch a stock no more. Nothing happens when it was not watched."""
     with connection() as one:
         one.execute(_SQL["unwatch"], {"user": user, "symbol": symbol})
+
+
+def _money(cents: int | None) -> str | None:
+    return None if cents is None else format_cents(cents)

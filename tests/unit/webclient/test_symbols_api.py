@@ -22,9 +22,13 @@ HITS = [
 
 @pytest.fixture
 def quotes(database: Database) -> None:
+    hit(database, *HITS)
+
+
+def hit(database: Database, *hits: tuple[str, int, int]) -> None:
     """Recorded hits, as quote.sql leaves them: an event each, and the newest of each symbol."""
     with psycopg.connect(database.admin_url) as connection:
-        for number, (symbol, cents, time_ms) in enumerate(HITS, 1):
+        for number, (symbol, cents, time_ms) in enumerate(hits, 1):
             connection.execute(
                 "INSERT INTO audit (timestamp_ms, username, seq, kind, session_id, number, server, command, symbol,"
                 " price_cents, quote_time_ms, cryptokey) VALUES (%s, 'u', 0, 2, 1, %s, 's', 0, %s, %s, %s, 'k')",
@@ -81,13 +85,24 @@ def test_a_watch_list(alice: Visitor) -> None:
     for symbol in ("qq", "ABC", "qq", "A"):
         assert alice.ask("PUT", f"{path}/{symbol}").status_code == 204
     assert sorted(alice.get(path)["symbols"], key=str) == [
-        {"symbol": "A", "price": None, "quoted_at": None},
-        {"symbol": "ABC", "price": "9.90", "quoted_at": 70},
-        {"symbol": "QQ", "price": None, "quoted_at": None},
+        {"symbol": "A", "price": None, "quoted_at": None, "before": None},
+        {"symbol": "ABC", "price": "9.90", "quoted_at": 70, "before": "10.10"},
+        {"symbol": "QQ", "price": None, "quoted_at": None, "before": None},
     ]
     for symbol in ("QQ", "ZZZ"):
         assert alice.ask("DELETE", f"{path}/{symbol}").status_code == 204
     assert symbols(alice.get(path)) == ["ABC", "A"]
+
+
+@pytest.mark.usefixtures("quotes")
+def test_the_price_before_is_the_last_other_one(database: Database, alice: Visitor) -> None:
+    """However often the same one was recorded since, within reason."""
+    path = "/api/users/alice/watchlist"
+    for symbol in ("ABC", "B"):
+        alice.ask("PUT", f"{path}/{symbol}")
+    for times, before in ((range(71, 75), "10.10"), (range(75, 100), None)):
+        hit(database, *(("ABC", 990, time_ms) for time_ms in times))
+        assert [one["before"] for one in alice.get(path)["symbols"]] == [before, None]
 
 
 def test_a_watch_list_has_an_end(app: APIFlask, alice: Visitor) -> None:

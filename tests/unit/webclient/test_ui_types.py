@@ -14,7 +14,7 @@ _INTERFACE: Final = re.compile(r"^export interface (\w+) \{\n(.*?)^\}", re.M | r
 _FIELD: Final = re.compile(r"^  (\w+)(\??): (.+);$", re.M)
 _ANSWERS: Final = {
     "Session": "Session", "Holding": "Holding", "Pending": "Pending", "Trigger": "Trigger", "NewestCommand": "HistoryItem",
-    "Account": "Summary", "Cash": "Cash", "Quote": "Quote", "SymbolPrice": "Watched", "PricePoint": "Price",
+    "Account": "Summary", "Cash": "Cash", "Quote": "Quote", "SymbolPrice": "Quoted", "Watched": "Watched", "PricePoint": "Price",
     "PlacedBuy": "Buy", "PlacedSell": "Sell", "HistoryEntry": "Entry", "HistoryPage": "HistoryPage",
     "ProblemBody": "ProblemDetails",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 import { fetched, request } from "./http";
 import type {
   Account, Credentials, HistoryFilter, HistoryPage, PasswordChange, PricePoint, Quote, Session, SymbolPrice,
+  Watched,
 } from "./types";
 
 const at = encodeURIComponent;
@@ -23,7 +24,7 @@ export const findSymbols = (prefix: string, limit: number, signal?: AbortSignal)
 export const readPrices = (symbol: string, limit: number): Promise<{ prices: PricePoint[] }> =>
   request("GET", `/symbols/${at(symbol)}/prices${query({ limit })}`);
 
-export const readWatchlist = (user: string): Promise<{ symbols: SymbolPrice[] }> =>
+export const readWatchlist = (user: string): Promise<{ symbols: Watched[] }> =>
   request("GET", `/users/${at(user)}/watchlist`);
 export const watch = (user: string, symbol: string): Promise<void> =>
   request("PUT", `/users/${at(user)}/watchlist/${at(symbol)}`);

@@ -78,8 +78,17 @@ export interface Quote {
 
 export interface SymbolPrice {
   symbol: string;
+  price: string;
+  quoted_at: number;
+}
+
+/** A stock on the watch list; whether anybody has asked its price before is another matter. */
+export interface Watched {
+  symbol: string;
   price: string | null;
   quoted_at: number | null;
+  /** The last recorded price that was another one. */
+  before: string | null;
 }
 
 export interface PricePoint {

@@ -3,7 +3,7 @@ import { defineStore } from "pinia";
 import { reactive } from "vue";
 import { asProblem } from "@/api/problem";
 import { findSymbols, readQuote } from "@/api/reads";
-import type { SymbolPrice } from "@/api/types";
+import type { SymbolPrice, Watched } from "@/api/types";
 import { serverNow } from "@/lib/clock";
 import { cents, type Cents } from "@/lib/money";
 import { useSession } from "./session";
@@ -11,7 +11,7 @@ import { useSession } from "./session";
 export interface KnownPrice {
   price: Cents;
   quotedAt: number;
-  /** The price before this one, when we saw it change. */
+  /** The price before this one, as far as we know. */
   before: Cents | null;
 }
 
@@ -26,17 +26,18 @@ export const useQuotes = defineStore("quotes", () => {
   const known = reactive(new Map<string, KnownPrice>());
   const asked = new Set<string>();
 
-  function learn(symbol: string, price: string, quotedAt: number): void {
+  /** `recorded`: the price that was recorded before this one, by who knows it. */
+  function learn(symbol: string, price: string, quotedAt: number, recorded: string | null = null): void {
     const old = known.get(symbol);
-    if (old !== undefined && old.quotedAt >= quotedAt) return;
+    if (old !== undefined && (old.quotedAt > quotedAt || (old.quotedAt === quotedAt && recorded === null))) return;
     const now = cents(price);
-    const before = old === undefined ? null : old.price === now ? old.before : old.price;
-    known.set(symbol, { price: now, quotedAt, before });
+    const seen = old === undefined ? null : old.price === now ? old.before : old.price;
+    known.set(symbol, { price: now, quotedAt, before: recorded === null ? seen : cents(recorded) });
   }
 
-  function learnAll(list: SymbolPrice[]): void {
-    for (const { symbol, price, quoted_at } of list) {
-      if (price !== null && quoted_at !== null) learn(symbol, price, quoted_at);
+  function learnAll(list: (SymbolPrice | Watched)[]): void {
+    for (const { symbol, price, quoted_at, ...more } of list) {
+      if (price !== null && quoted_at !== null) learn(symbol, price, quoted_at, "before" in more ? more.before : null);
     }
   }
 
