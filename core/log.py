@@ -1,8 +1,12 @@
 """Structured logs: one JSON object a line on standard error, with the tier's name in each."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import structlog
 
 
@@ -15,12 +19,20 @@ def configure(name: str, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # whole lines: processes share a file
         cache_logger_on_first_use=True,
     )
+
+
+def _dumps(event: structlog.typing.EventDict, default: Callable[[Any], Any]) -> str:
+    """The line. What is not Unicode, or too long for a number of 64 bits, the standard library can write down too."""
+    try:
+        return msgspec.json.encode(event, enc_hook=default).decode()
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(event, default=default)
 
 
 def _naming(name: str) -> structlog.typing.Processor:

@@ -35,7 +35,7 @@ def trail(paths: Iterable[Path], key: str) -> list[Line]:
 
 
 def _lines(path: Path, key: str) -> Iterator[Line]:
-    mark = f'"key": "{key}"'.encode()
+    mark = msgspec.json.encode(key)
     with path.open("rb") as file:
         for text in file:
             if mark not in text:
@@ -43,6 +43,8 @@ def _lines(path: Path, key: str) -> Iterator[Line]:
             try:
                 found = msgspec.json.decode(text, type=dict[str, object])
             except msgspec.DecodeError:
+                continue
+            if found.get("key") != key:
                 continue
             details = {
                 name: value for name, value in found.items() if name not in _NOT_SHOWN and value is not None
