@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 
 from stack.embedded import Services
 
@@ -89,3 +90,15 @@ def redis_db(services: Services) -> Cache:
     client.flushall()
     client.close()
     return cache
+
+
+@pytest.fixture
+def log_on_standard_output() -> Iterator[None]:
+    """The log as the tiers write it, where a test can read it (capsys)."""
+    structlog.configure(
+        processors=[structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    yield
+    structlog.reset_defaults()

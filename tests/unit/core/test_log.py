@@ -28,10 +28,9 @@ class Sink:
 def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     sink = Sink()
     monkeypatch.setattr(sys, "stderr", sink)
-    before = structlog.get_config()
     log.configure("tier1")
     yield sink
-    structlog.configure(**before)
+    structlog.reset_defaults()
 
 
 def told(sink: Sink) -> Any:

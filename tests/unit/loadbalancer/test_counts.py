@@ -1,15 +1,15 @@
 """What the balancer counts: every line once, whatever becomes of it, and the time of those that are sampled."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from core.errors import BAD_REQUEST, BUSY
 from core.limits import DOWN_DEADLINE_MS
 from loadbalancer.trace import Trace
 from tests.unit.loadbalancer.world import World
+
+pytestmark = pytest.mark.usefixtures("log_on_standard_output")
 
 
 @pytest.fixture
@@ -91,15 +91,3 @@ def test_at_debug_each_line_is_written_down_both_ways(
 def _spoken(line: str) -> dict[str, object]:
     found: dict[str, object] = json.loads(line)
     return found
-
-
-@pytest.fixture(autouse=True)
-def json_lines_on_standard_output() -> Iterator[None]:
-    """The log as the tiers write it, where a test can read it."""
-    structlog.configure(
-        processors=[structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
-    yield
-    structlog.reset_defaults()

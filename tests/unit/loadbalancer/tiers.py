@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.peer import Peer
 from tests.unit.webserver.fake_shard import ShardThread
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -124,35 +125,17 @@ def stack(web_servers: int = 2, shards: int = 2, descriptors: int | None = None)
         yield Stack(balancer, webs, threads)
 
 
-class LineClient:
+class LineClient(Peer):
     """A client of the balancer."""
 
     def __init__(self, port: int, timeout_s: float = 20.0) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
-        self._buffer = b""
+        super().__init__(socket.create_connection(("127.0.0.1", port), timeout_s), timeout_s)
 
     def __enter__(self) -> "LineClient":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-    def line(self) -> bytes:
-        """The next line without its LF; b"" at the end."""
-        while b"\n" not in self._buffer:
-            data = self.socket.recv(1 << 16)
-            if not data:
-                return b""
-            self._buffer += data
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
-
-    def lines(self, count: int) -> list[bytes]:
-        """The next so many lines."""
-        return [self.line() for _ in range(count)]
 
     def ask(self, line: bytes) -> bytes:
         """One request and its reply."""

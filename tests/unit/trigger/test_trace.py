@@ -1,10 +1,8 @@
 """Which triggers a server writes down as fired, by whose key; on a real database."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from db import keys
 from db.fires import Candidate
@@ -14,23 +12,11 @@ from tests.conftest import Database
 from tests.unit.trigger.bank import BUY, SELL, Bank, Order, connect, quote, run
 from trigger.trace import Trace
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("log_on_standard_output")]
 GROUP = [
     Candidate("ann", "ABC", BUY, quote("ABC", 300, 1)),
     Candidate("bob", "ABC", SELL, quote("ABC", 300, 1)),
 ]
-
-
-@pytest.fixture(autouse=True)
-def json_lines_on_standard_output() -> Iterator[None]:
-    """The log as the tiers write it, where a test can read it."""
-    structlog.configure(
-        processors=[structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
-    yield
-    structlog.reset_defaults()
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, str]]:

@@ -8,32 +8,16 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from tests.peer import Peer
+
 _PATIENCE_S = 10.0
 
 
-class Connection:
-    """One connection that the web client made. Everything waits a bounded time."""
+class Connection(Peer):
+    """One connection that the web client made."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.socket = sock
-        self._buffer = b""
-        sock.settimeout(_PATIENCE_S)
-
-    def line(self) -> bytes:
-        """The next line that came, without its LF; b"" when the client closed."""
-        while b"\n" not in self._buffer:
-            data = self.socket.recv(1 << 16)
-            if not data:
-                return b""
-            self._buffer += data
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
-
-    def lines(self, count: int) -> list[bytes]:
-        return [self.line() for _ in range(count)]
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
+        super().__init__(sock, _PATIENCE_S)
 
     def answer(self, line: bytes) -> None:
         """Answers an ADD with its own user, so that whoever asked can tell that it is his answer."""
