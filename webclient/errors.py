@@ -27,7 +27,7 @@ def _http_exception(error: HTTPException) -> Response:
     if error.code is not None and error.code < 400:  # a redirect, which werkzeug raises too
         return Response(status=error.code, headers=error.get_headers())
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-    return respond(of_status(error.code or 500, headers=headers))
+    return respond(of_status(error.code or 500, headers))
 
 
 def _bug(error: Exception) -> Response:

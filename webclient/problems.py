@@ -133,9 +133,9 @@ def details(problem: Problem, path: str) -> ProblemDetails:
     )
 
 
-def of_status(status: int, detail: str = "", headers: Mapping[str, Any] | None = None) -> Problem:
+def of_status(status: int, headers: Mapping[str, Any] | None = None) -> Problem:
     """The problem for a status that a library chose; an unknown one counts as a bad request or as our own mistake."""
     own = {401: UNAUTHENTICATED, 403: errors.FORBIDDEN, 404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE,
            415: UNSUPPORTED_MEDIA_TYPE, 429: RATE_LIMITED, 503: UNAVAILABLE}  # fmt: skip
     code = own.get(status, errors.BAD_REQUEST if 400 <= status < 500 else INTERNAL)
-    return Problem(code, detail, headers=headers)
+    return Problem(code, headers=headers)

@@ -45,6 +45,12 @@ def test_a_bad_amount_names_its_field(field: str) -> None:
     assert raised.value.errors == {field: [raised.value.detail]}
 
 
+def test_without_another_name_it_is_the_amount() -> None:
+    with pytest.raises(Problem) as raised:
+        cents_of("-1")
+    assert raised.value.errors == {"amount": [raised.value.detail]}
+
+
 def test_symbols_get_their_upper_case() -> None:
     assert symbol_of("aBc") == "ABC"
 

@@ -77,6 +77,15 @@ def test_what_is_given_up_while_there_is_no_connection_is_forgotten() -> None:
     assert channel.take() == b"SESSION web-00\n"
 
 
+def test_without_a_connection_there_is_nothing_to_send() -> None:
+    channel: Channel[Question] = Channel("web-00")
+    channel.ask(Question(1, _ADD))
+    assert channel.take() == b""
+    channel.connected()
+    channel.lost()
+    assert channel.take() == b""
+
+
 def test_an_answer_that_nobody_waits_for_does_not_disturb_the_next() -> None:
     channel, (late, again) = opened(4, 4)
     channel.abandon(late)

@@ -20,6 +20,10 @@ def test_a_key_is_the_same_with_and_without_quotes(key: str) -> None:
     assert parse_key(key) == parse_key(f'"{key}"') == key
 
 
+def test_only_the_quotes_are_taken_off() -> None:
+    assert parse_key("XabcdefghX") == parse_key('"XabcdefghX"') == "XabcdefghX"
+
+
 @pytest.mark.parametrize(
     "header",
     ["", "short-1", '"short-1"', '"', '""', "k" * 129, '"' + "k" * 129 + '"', '"abcdefgh', 'abcdefgh"', 'abcd"efgh',

@@ -64,13 +64,21 @@ def test_when_to_come_back() -> None:
     assert Problem("RATE_LIMITED").headers == {"Retry-After": "1"}
     assert Problem("LOCKED_OUT", retry_after_s=30).headers == {"Retry-After": "30"}
     assert Problem("BUSY", retry_after_s=0).headers == {"Retry-After": "1"}
+    assert Problem("UNAVAILABLE").headers == {"Retry-After": "1"}
     assert Problem("NOT_FOUND").headers == {}
+
+
+def test_it_says_in_a_log_what_is_the_matter() -> None:
+    assert str(Problem("BUSY", "nobody answers")) == "('BUSY', 'nobody answers')"
 
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(400, "BAD_REQUEST"), (404, "NOT_FOUND"), (405, "METHOD_NOT_ALLOWED"), (413, "TOO_LARGE"), (414, "BAD_REQUEST"),
-     (415, "UNSUPPORTED_MEDIA_TYPE"), (418, "BAD_REQUEST"), (500, "INTERNAL"), (501, "INTERNAL"), (503, "UNAVAILABLE")],
+    [(400, "BAD_REQUEST"), (401, "UNAUTHENTICATED"), (402, "BAD_REQUEST"), (403, "FORBIDDEN"), (404, "NOT_FOUND"),
+     (405, "METHOD_NOT_ALLOWED"), (413, "TOO_LARGE"), (414, "BAD_REQUEST"), (415, "UNSUPPORTED_MEDIA_TYPE"),
+     (418, "BAD_REQUEST"), (429, "RATE_LIMITED"), (500, "INTERNAL"), (501, "INTERNAL"), (503, "UNAVAILABLE")],
 )  # fmt: skip
 def test_a_librarys_status(status: int, code: str) -> None:
-    assert of_status(status).code == code
+    problem = of_status(status, {"Allow": "GET"})
+    assert (problem.code, problem.headers["Allow"]) == (code, "GET")
+    assert details(problem, "/").detail == problem.kind.title
