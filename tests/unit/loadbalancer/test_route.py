@@ -69,3 +69,20 @@ def test_what_is_remembered_is_bounded_and_forgotten_when_servers_change() -> No
     assert b"x" * 5000 not in small.known
     small.set_up(2, True)
     assert not small.known
+
+
+def test_the_way_from_user_to_server_stays() -> None:
+    """Balancers of two versions agree; only blanks are taken off."""
+    four = Router(["a", "b", "c", "d"])
+    for server in range(4):
+        four.set_up(server, True)
+    users = [*(b"u%d" % number for number in range(10)), b"zX", b"catX", b"aX", b"c\x0b", b"d\x0b", b"f\x0c"]
+    assert [four.owner(user) for user in users] == [0, 0, 2, 0, 2, 0, 0, 2, 1, 3, 2, 1, 2, 3, 2, 1]
+
+
+def test_long_names_of_servers_are_cut_and_long_users_not_remembered() -> None:
+    long = Router(["w" * 70])
+    long.set_up(0, True)
+    for user in (b"u" * 128, b"u" * 129):
+        assert long.owner(user) == 0
+    assert list(long.known) == [b"u" * 128]
