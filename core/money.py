@@ -32,3 +32,8 @@ def format_cents(cents: int) -> str:
     if cents < 0:
         return "-" + format_cents(-cents)
     return f"{cents // 100}.{_HUNDREDTHS[cents % 100]}"
+
+
+def format_known(cents: int | None) -> str | None:
+    """The same of an amount that may not be there: None for None."""
+    return None if cents is None else format_cents(cents)

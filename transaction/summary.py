@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from core.limits import MAX_PENDINGS_SHOWN
-from core.money import format_cents
+from core.money import format_cents, format_known
 from transaction.account import (
     BUY_SIDE,
     COMMAND_NAMES,
@@ -102,7 +102,7 @@ def _newest(history: History) -> str:
             item.number,
             COMMAND_NAMES[item.command],
             item.symbol or None,
-            None if item.cents is None else format_cents(item.cents),
+            format_known(item.cents),
             OUTCOMES[item.outcome],
             item.timestamp_ms,
         )

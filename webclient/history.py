@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from core import commands as c
 from core.limits import MAX_NUMBER
-from core.money import format_cents, parse_decimal
+from core.money import format_known, parse_decimal
 from db import queries
 from webclient.replies import Money, Shares, Symbol, Time
 from webclient.store import Pool, connection
@@ -258,17 +258,13 @@ def _entry(row: TupleRow) -> Entry:
         kind=_KINDS[kind],
         command=_NAMES[command],
         symbol=symbol,
-        amount=_money(funds),
-        price=_money(price),
+        amount=format_known(funds),
+        price=format_known(price),
         shares=shares,
-        cash_added=_money(added),
-        cash_removed=_money(removed),
+        cash_added=format_known(added),
+        cash_removed=format_known(removed),
         outcome=refusal or OK,
         session=session or "",
         number=number,
         server=server,
     )
-
-
-def _money(cents: int | None) -> str | None:
-    return None if cents is None else format_cents(cents)

@@ -47,9 +47,7 @@ class Share:
 
     def is_ahead(self) -> bool:
         """Whether another worker holds fewer."""
-        return (
-            min((count for count in self._counts if count != _NOBODY), default=0) < self._counts[self.place]
-        )
+        return any(_NOBODY < count < self._counts[self.place] for count in self._counts)
 
 
 class FairServer(StreamServer):

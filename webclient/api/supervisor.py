@@ -11,7 +11,7 @@ from werkzeug.wsgi import wrap_file
 from core import commands as c
 from core.errors import BAD_FILENAME, BUSY, FORBIDDEN, UNKNOWN_USER
 from core.limits import MAX_USERS_PAGE
-from core.money import format_cents
+from core.money import format_known
 from db import queries
 from webclient import dumps, trade
 from webclient.access import SUPERVISOR, access, current
@@ -195,8 +195,4 @@ class _Written(Struct):
 
 def _user(row: tuple[str, str | None, int | None, int | None, bool, int | None, int | None]) -> User:
     name, role, created, last_login, disabled, cash, reserved = row
-    return User(name, role, created, last_login, disabled, _money(cash), _money(reserved))
-
-
-def _money(cents: int | None) -> str | None:
-    return None if cents is None else format_cents(cents)
+    return User(name, role, created, last_login, disabled, format_known(cash), format_known(reserved))

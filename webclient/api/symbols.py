@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from msgspec import Meta, Struct
 
 from core.limits import MAX_PRICES_SHOWN, MAX_SYMBOLS_FOUND, MAX_WATCHED
-from core.money import format_cents
+from core.money import format_cents, format_known
 from db import queries
 from webclient.access import SIGNED_IN, TRADER_SELF, access
 from webclient.parts import parts
@@ -105,7 +105,7 @@ def show_watch_list(user: str) -> WatchList:
         rows = one.execute(_SQL["watched"], {"user": user, "look_back": _LOOK_BACK}).fetchall()
     return WatchList(
         [
-            Watched(symbol, _money(cents), time_ms, _money(before_cents))
+            Watched(symbol, format_known(cents), time_ms, format_known(before_cents))
             for symbol, cents, time_ms, before_cents in rows
         ]
     )
@@ -129,7 +129,3 @@ def unwatch(user: str, symbol: str) -> None:
     """Watch a stock no more. Nothing happens when it was not watched."""
     with connection() as one:
         one.execute(_SQL["unwatch"], {"user": user, "symbol": symbol})
-
-
-def _money(cents: int | None) -> str | None:
-    return None if cents is None else format_cents(cents)

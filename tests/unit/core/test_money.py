@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.limits import MAX_AMOUNT_CENTS
-from core.money import format_cents, is_amount, parse_decimal
+from core.money import format_cents, format_known, is_amount, parse_decimal
 
 WELL_FORMED = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?", re.ASCII)
 
@@ -70,3 +70,7 @@ def test_an_amount_is_over_zero_and_not_too_large(cents: int, good: bool) -> Non
 )
 def test_cents_around_a_dollar(cents: int, text: str) -> None:
     assert format_cents(cents) == text
+
+
+def test_what_is_not_there_stays_so() -> None:
+    assert [format_known(cents) for cents in (None, 0, 1234)] == [None, "0.00", "12.34"]
